@@ -1,0 +1,154 @@
+"""The contract of an optimizee.
+
+A `Task` is one loss l: R^d -> R, written for one x. A `TaskFamily` is a seeded distribution over
+tasks and starting points. Neither knows about batches: `ml2o_core.unroll` maps over them, and
+`TaskBatch` is what it maps over.
+
+To add a family, write one file in this package: a frozen dataclass `Task` whose fields are all
+tensors, with `loss` (the rest has defaults through autodiff), and a `TaskFamily` with a `name`, a
+`sample` and a `start`. The registry finds it, and the contract test runs on it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.spec import Registered
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A known minimiser: `x` of shape (d,) and the minimal value (a scalar tensor)."""
+
+    x: Tensor
+    value: Tensor
+
+
+class Task(ABC):
+    """One optimizee. Subclasses are frozen dataclasses, and every field is a tensor.
+
+    Methods take one `x` of shape (d,), and are differentiable and mappable (`torch.func.vmap`).
+    Where the loss is l = s + h with s smooth and h simple (LASSO's ℓ1 term), `smooth_loss` is s and
+    `prox` belongs to h; a smooth task has h = 0, and the defaults say so.
+    """
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """d, the number of coordinates of x."""
+
+    @abstractmethod
+    def loss(self, x: Float[Tensor, " d"]) -> Float[Tensor, ""]:
+        """l(x)."""
+
+    def gradient(self, x: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """∇l(x); where l has a kink, a subgradient."""
+        return torch.func.grad(self.loss)(x)
+
+    def hessian(self, x: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
+        """∇²l(x), symmetric; where l has a kink, the Hessian of the smooth part."""
+        return torch.func.jacrev(self.gradient)(x)
+
+    def hvp(self, x: Float[Tensor, " d"], v: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """∇²l(x) v, without forming the Hessian."""
+        return torch.func.jvp(self.gradient, (x,), (v,))[1]
+
+    def smooth_loss(self, x: Float[Tensor, " d"]) -> Float[Tensor, ""]:
+        """s(x), the smooth part of l = s + h."""
+        return self.loss(x)
+
+    def smooth_gradient(self, x: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+        """∇s(x)."""
+        return self.gradient(x)
+
+    def prox(
+        self, v: Float[Tensor, " d"], step: Float[Tensor, ""] | float
+    ) -> Float[Tensor, " d"]:
+        """argmin_x h(x) + ‖x − v‖² / (2·step); the identity when h = 0."""
+        return v
+
+    def smooth_lipschitz(self) -> Float[Tensor, ""] | None:
+        """The Lipschitz constant of ∇s on all of R^d, or None where there is none (or none known)."""
+        return None
+
+    def optimum(self) -> Optimum | None:
+        """The minimiser in closed form, or None where there is no closed form."""
+        return None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The task's data by field name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """Tasks of one type, stacked: every tensor has the same leading axes `shape`.
+
+    `shape` is (N,) for N problems and (R, N) for R replicates of N problems.
+    """
+
+    task_type: type[Task]
+    tensors: dict[str, Tensor]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def stack(cls, tasks: Sequence[Task] | Sequence[TaskBatch]) -> Self:
+        """Stack tasks (giving shape (N,)) or batches of one shape (giving (R, N))."""
+        if not tasks:
+            raise InvalidArgument("tasks", [], "at least one task")
+        first = tasks[0]
+        inner = first.shape if isinstance(first, TaskBatch) else ()
+        kinds = {t.task_type if isinstance(t, TaskBatch) else type(t) for t in tasks}
+        data = [t.tensors if isinstance(t, TaskBatch) else t.tensors() for t in tasks]
+        shapes = {tuple((name, tuple(v.shape)) for name, v in d.items()) for d in data}
+        if len(kinds) > 1 or len(shapes) > 1:
+            raise InvalidArgument(
+                "tasks", sorted(kind.__name__ for kind in kinds), "tasks of one type and one shape"
+            )
+        stacked = {name: torch.stack([d[name] for d in data]) for name in data[0]}
+        return cls(kinds.pop(), stacked, (len(tasks), *inner))
+
+    def __getitem__(self, index: int | tuple[int, ...]) -> Task:
+        """One task, by its full index."""
+        return self.task_type(**{name: value[index] for name, value in self.tensors.items()})
+
+    @property
+    def dim(self) -> int:
+        """d, the number of coordinates of x."""
+        return self[(0,) * len(self.shape)].dim
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
+        """The same tasks on another device, in another precision."""
+        moved = {name: value.to(device, dtype) for name, value in self.tensors.items()}
+        return type(self)(self.task_type, moved, self.shape)
+
+
+class TaskFamily(Registered):
+    """A seeded distribution over tasks and starting points. Everything is drawn in float64."""
+
+    kind: ClassVar[str] = "task family"
+    package: ClassVar[str] = "ml2o_core.tasks"
+
+    @abstractmethod
+    def sample(self, generator: torch.Generator) -> Task:
+        """Draw one task."""
+
+    @abstractmethod
+    def start(self, generator: torch.Generator) -> Float[Tensor, " d"]:
+        """Draw one starting point x_0."""
+
+    def sample_batch(self, generator: torch.Generator, size: int) -> TaskBatch:
+        """Draw `size` tasks, one after another from the same generator."""
+        return TaskBatch.stack([self.sample(generator) for _ in range(size)])
+
+    def start_batch(self, generator: torch.Generator, size: int) -> Float[Tensor, "size d"]:
+        """Draw `size` starting points."""
+        return torch.stack([self.start(generator) for _ in range(size)])
