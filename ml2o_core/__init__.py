@@ -1,0 +1,1 @@
+"""Learning to optimize: task families, update rules, unrolling, meta-training, evaluation."""

@@ -1,0 +1,1 @@
+"""Meta-training: one file a training method, the trainer, adaptation."""

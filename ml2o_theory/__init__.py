@@ -1,0 +1,1 @@
+"""What can be said about learned optimizers: enclosures, statements, verdicts."""

@@ -1,0 +1,23 @@
+"""Shape and type checks on every call, and Hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["ml2o_core", "ml2o_theory"], "beartype.beartype")
+
+import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# One thread a process: the tests run in parallel processes, and results do not depend on threads.
+torch.set_num_threads(1)
+
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("default", max_examples=100, **_common)
+settings.register_profile("ci", max_examples=100, derandomize=True, **_common)
+settings.register_profile("thorough", max_examples=5000, **_common)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
+)
