@@ -1,0 +1,122 @@
+"""Checkpoints: a directory with `checkpoint.json` and one safetensors file. No pickle is ever read.
+
+The tensors are written first, under a name made from their SHA-256; then `checkpoint.json`, which
+names them, is put in place in one atomic step. A kill at any moment leaves the old checkpoint or the
+new one, never a mixture. Reading checks the format, the version and the hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ml2o_core.errors import CheckpointError, InvalidArgument
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.trainer import History, Trained
+
+FORMAT = "ml2o-trained"
+VERSION = 1
+MANIFEST = "checkpoint.json"
+
+
+def save_checkpoint(path: str | Path, trained: Trained) -> Path:
+    """Write `trained` to the directory `path` (made if missing, replaced if a checkpoint)."""
+    directory = Path(path)
+    if directory.exists() and not (directory / MANIFEST).is_file():
+        empty = directory.is_dir() and not any(directory.iterdir())
+        if not empty:
+            raise CheckpointError(path, "exists and is not a checkpoint; choose another path")
+    directory.mkdir(parents=True, exist_ok=True)
+    payload = save({name: value.cpu().contiguous() for name, value in _tensors(trained).items()})
+    digest = hashlib.sha256(payload).hexdigest()
+    weights = f"tensors-{digest[:16]}.safetensors"
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "config": json.loads(trained.config.model_dump_json()),
+        "tensors": weights,
+        "sha256": digest,
+    }
+    _write(directory / weights, payload)
+    _write(directory / MANIFEST, json.dumps(manifest, indent=2).encode())
+    for old in directory.glob("tensors-*.safetensors"):
+        if old.name != weights:
+            old.unlink()
+    return directory
+
+
+def load_checkpoint(path: str | Path) -> Trained:
+    """Read what `save_checkpoint` wrote; `CheckpointError` names what is wrong with anything else."""
+    directory = Path(path)
+    manifest = _manifest(directory)
+    try:
+        payload = (directory / str(manifest["tensors"])).read_bytes()
+    except OSError:
+        raise CheckpointError(path, f"{manifest['tensors']} is missing") from None
+    if hashlib.sha256(payload).hexdigest() != manifest["sha256"]:
+        raise CheckpointError(path, f"{manifest['tensors']} is damaged or truncated (SHA-256)")
+    try:
+        tensors = load(payload)
+        config = TrainConfig.parse(manifest["config"])
+        return _trained(config, tensors)
+    except (SafetensorError, KeyError) as error:
+        raise CheckpointError(path, f"tensors are not those of a trained rule ({error})") from None
+    except InvalidArgument as error:
+        raise CheckpointError(path, f"its configuration is not valid here: {error}") from None
+
+
+def _tensors(trained: Trained) -> dict[str, Tensor]:
+    history = {f"history.{key}": value for key, value in vars(trained.history).items()}
+    params = {f"params.{name}": value for name, value in trained.params.items()}
+    return params | history | {"diverged_at": trained.diverged_at}
+
+
+def _trained(config: TrainConfig, tensors: dict[str, Tensor]) -> Trained:
+    params = {
+        name.removeprefix("params."): value
+        for name, value in tensors.items()
+        if name.startswith("params.")
+    }
+    history = History(**{key: tensors[f"history.{key}"] for key in History.__dataclass_fields__})
+    return Trained(config, params, history, tensors["diverged_at"])
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    if not directory.exists():
+        raise CheckpointError(directory, "no such path")
+    try:
+        manifest = json.loads((directory / MANIFEST).read_bytes())
+    except OSError:
+        raise CheckpointError(directory, f"not a checkpoint (no readable {MANIFEST})") from None
+    except ValueError:
+        raise CheckpointError(directory, f"{MANIFEST} is damaged or truncated") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise CheckpointError(directory, f"{MANIFEST} is not of format {FORMAT}")
+    if manifest.get("version") != VERSION:
+        raise CheckpointError(
+            directory, f"version {manifest.get('version')!r}; this program reads {VERSION}"
+        )
+    missing = {"config", "tensors", "sha256"} - manifest.keys()
+    if missing:
+        raise CheckpointError(directory, f"{MANIFEST} lacks {', '.join(sorted(missing))}")
+    return manifest
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that it exists whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

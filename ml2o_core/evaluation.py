@@ -1,0 +1,115 @@
+"""Testing update rules: loss curves on common problems, scores, and tuned analytic optimizers.
+
+Everything is computed in float64, so that f(x_t) − f* means something near the optimum. A curve is
+a tensor of losses of shape (R, N, S+1): R replicates, N problems, steps 0 … S.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.optimizers.base import Params, UpdateRule
+from ml2o_core.problems import Problems
+from ml2o_core.progress import Progress
+from ml2o_core.seeding import generator
+from ml2o_core.unroll import GraphMode, begin, unroll
+
+WINDOW = 50
+"""Steps a window of an evaluation: a bound on memory, without influence on the result."""
+
+STEP_GRID = tuple(10 ** (-4 + k / 4) for k in range(17))
+"""The stated grid for the analytic optimizers' step: 10^−4, 10^−3.75, …, 1."""
+
+
+@torch.no_grad()
+def loss_curves(
+    rule: UpdateRule,
+    params: Params,
+    problems: Problems,
+    steps: int,
+    *,
+    progress: Progress | None = None,
+    label: str = "evaluate",
+) -> Float[Tensor, "R N S"]:
+    """l(x_0) … l(x_steps) of `rule` with `params` (leading axis R) on `problems` (R, N)."""
+    if steps < 1:
+        raise InvalidArgument("steps", steps, "an integer ≥ 1")
+    dtype, device = problems.start.dtype, problems.start.device
+    phi = {name: value.to(device, dtype) for name, value in params.items()}
+    carry = begin(rule, problems.tasks, problems.start)
+    windows = [min(WINDOW, steps - first) for first in range(0, steps, WINDOW)]
+    parts: list[Tensor] = []
+    with (progress or Progress()).task(label, total=len(windows)) as advance:
+        for length in windows:
+            window = unroll(rule, phi, problems.tasks, carry, length, GraphMode.NONE)
+            parts.append(window.losses if not parts else window.losses[..., 1:])
+            carry = window.end
+            advance()
+    return torch.cat(parts, dim=-1)
+
+
+def min_log_mean(losses: Float[Tensor, "R N S"]) -> Float[Tensor, " R"]:
+    """The paper's score: the minimum over the steps of ln (mean objective over the problems).
+
+    Steps whose mean is not a number or not positive are left out; +∞ when none is left.
+    """
+    mean = losses.mean(1)
+    usable = torch.isfinite(mean) & (mean > 0)
+    return torch.where(usable, mean.clamp_min(torch.finfo(mean.dtype).tiny).log(), torch.inf).amin(
+        1
+    )
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """An analytic rule with its best shared step for each replicate, and all scores on the grid.
+
+    `params` has the leading axis R; `scores` has shape (G, R), lower is better.
+    """
+
+    rule: UpdateRule
+    params: Params
+    step: Tensor
+    scores: Tensor
+
+
+def default_params(rule: UpdateRule, copies: int, device: torch.device | str = "cpu") -> Params:
+    """The rule's initial parameters for `copies` replicates, all the same (float64)."""
+    drawn = rule.init_params(generator(0, purpose="default", rule=rule.name))
+    return {k: v.to(device).expand(copies, *v.shape).clone() for k, v in drawn.items()}
+
+
+def tune_step(
+    rule: UpdateRule,
+    problems: Problems,
+    steps: int,
+    *,
+    grid: tuple[float, ...] = STEP_GRID,
+    score=min_log_mean,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Choose, for each replicate, the step of `grid` with the lowest `score` on `problems`.
+
+    One step is shared by all N problems of a replicate. All of the grid runs as one batch: its
+    points are further replicates.
+    """
+    replicates = problems.tasks.shape[0]
+    params = default_params(rule, len(grid) * replicates, problems.start.device)
+    if "learning_rate" not in params:
+        raise InvalidArgument("rule", rule.name, "a rule with a parameter learning_rate")
+    values = torch.tensor(grid, dtype=torch.float64, device=problems.start.device)
+    params["learning_rate"] = values.repeat_interleave(replicates)
+    label = f"tune {rule.name}"
+    losses = loss_curves(
+        rule, params, problems.repeat(len(grid)), steps, progress=progress, label=label
+    )
+    scores = score(losses).reshape(len(grid), replicates)
+    scores = torch.where(torch.isnan(scores), torch.inf, scores)
+    best = values[scores.argmin(0)]
+    chosen = default_params(rule, replicates, problems.start.device) | {"learning_rate": best}
+    return Tuned(rule, chosen, best, scores)

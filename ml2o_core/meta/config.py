@@ -1,0 +1,70 @@
+"""What a meta-training run is, resolved: frozen, validated, saved beside its result."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.meta.base import MetaGradient
+from ml2o_core.meta.plain import Plain
+from ml2o_core.optimizers.base import UpdateRule
+from ml2o_core.optimizers.rnnprop import RNNprop
+from ml2o_core.spec import Spec
+from ml2o_core.tasks.base import TaskFamily
+from ml2o_core.unroll import GraphMode
+
+Objective = Literal["sum", "final"]
+Precision = Literal["float32", "float64"]
+
+
+class TrainConfig(Spec):
+    """K windows of Adam on φ, for R replicates at once.
+
+    One epoch is one window of T iterations and one Adam step (Algorithm 1 as the experiments count
+    it). Every S-th window starts fresh tasks from a fresh x_0; the others continue the run.
+    `objective` is what a window is scored by: the `sum` of the mean losses at x_1 … x_T (the
+    experiments), or the `final` mean loss at x_T (the theory's g_T). `purpose` names the stream of
+    random tasks, so that training and adaptation never see the same ones.
+    """
+
+    family: TaskFamily
+    rule: UpdateRule = RNNprop()
+    meta_gradient: MetaGradient = Plain()
+    windows: int = Field(5000, ge=1, description="K, windows and Adam steps")
+    unroll_steps: int = Field(20, ge=1, description="T, optimizee iterations a window")
+    windows_per_episode: int = Field(5, ge=1, description="S, windows before tasks are redrawn")
+    batch_size: int = Field(128, ge=1, description="N, problems a batch")
+    repeats: int = Field(1, ge=1, description="R, replicates (training seeds)")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size on φ")
+    clip_norm: float = Field(100.0, gt=0, description="largest Euclidean norm of a meta-gradient")
+    objective: Objective = "sum"
+    graph: GraphMode = GraphMode.DETACHED
+    purpose: Literal["train", "adapt"] = "train"
+    precision: Precision = "float32"
+    seed: int = Field(0, ge=0)
+
+    @field_validator("graph")
+    @classmethod
+    def _differentiable(cls, graph: GraphMode) -> GraphMode:
+        if graph is GraphMode.NONE:
+            raise InvalidArgument("graph", graph.value, "detached, full (training differentiates)")
+        return graph
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The tensors' precision."""
+        return getattr(torch, self.precision)
+
+
+def adaptation(
+    config: TrainConfig, family: TaskFamily, windows: int = 5, **changes: object
+) -> TrainConfig:
+    """Adaptation to `family` after a run of `config`: plain Adam steps, one for each window of T.
+
+    The windows are one episode, and Adam starts afresh. `changes` override any other field.
+    """
+    fixed = {"meta_gradient": Plain(), "windows": windows, "windows_per_episode": windows}
+    return config.with_changes(**{**fixed, "family": family, "purpose": "adapt", **changes})

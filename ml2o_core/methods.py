@@ -1,0 +1,122 @@
+"""The four methods that are compared, as recipes over the same parts.
+
+| method      | meta-training on the training tasks | adaptation |
+|-------------|-------------------------------------|------------|
+| Vanilla L2O | none: φ_0                           | yes        |
+| DT          | plain                               | no         |
+| TL          | plain (the same weights as DT)      | yes        |
+| M-L2O       | Algorithm 1 (MAML, or first order)  | yes        |
+
+All start from the same φ_0 and see the same training, adaptation and test tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.plain import Plain
+from ml2o_core.meta.trainer import Trained, initial_params, train
+from ml2o_core.optimizers.base import Params
+from ml2o_core.progress import Progress
+
+
+@dataclass(frozen=True)
+class Method:
+    """A recipe: how φ is meta-trained and whether it is adapted."""
+
+    name: str
+    label: str
+    pretraining: Literal["none", "plain", "meta"]
+    adapts: bool
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("vanilla", "Vanilla L2O", "none", adapts=True),
+        Method("dt", "Direct Transfer (DT)", "plain", adapts=False),
+        Method("tl", "Transfer Learning (TL)", "plain", adapts=True),
+        Method("m-l2o", "M-L2O", "meta", adapts=True),
+    )
+}
+
+
+def method(name: str) -> Method:
+    """The method of that name."""
+    if name not in METHODS:
+        raise InvalidArgument("method", name, ", ".join(METHODS))
+    return METHODS[name]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """φ after meta-training, for each kind of pretraining; shared by the methods that use it.
+
+    `params` and `converged` (shape (R,)) are by kind; `runs` holds the trainings themselves.
+    """
+
+    params: dict[str, Params]
+    converged: dict[str, Tensor]
+    runs: dict[str, Trained]
+
+
+def pretrain(
+    meta: TrainConfig,
+    plain_windows: int,
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Pretrained:
+    """Train what the four methods need: nothing, plain, and `meta` (M-L2O's configuration).
+
+    Plain training differs from `meta` in the meta-gradient and in its number of windows alone:
+    `plain_windows` = K gives every method the same windows, and (1 + inner steps) · K the same
+    number of gradient evaluations.
+    """
+    plain = meta.with_changes(meta_gradient=Plain(), windows=plain_windows)
+    runs = {
+        "plain": train(plain, device=device, progress=progress, label="train TL, DT"),
+        "meta": train(meta, device=device, progress=progress, label="train M-L2O"),
+    }
+    everyone = torch.ones(meta.repeats, dtype=torch.bool)
+    return Pretrained(
+        {"none": initial_params(meta, device)} | {kind: run.params for kind, run in runs.items()},
+        {"none": everyone} | {kind: run.converged for kind, run in runs.items()},
+        runs,
+    )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method ready for testing: φ with leading axis R, and which replicates may be scored."""
+
+    method: Method
+    params: Params
+    converged: Tensor
+
+
+def fit(
+    pretrained: Pretrained,
+    adaptation: TrainConfig,
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> dict[str, Fitted]:
+    """All four methods on one adaptation distribution (`adaptation` from `meta.adaptation`)."""
+    fitted = {}
+    for name, recipe in METHODS.items():
+        params = pretrained.params[recipe.pretraining]
+        converged = pretrained.converged[recipe.pretraining]
+        if recipe.adapts:
+            run = train(
+                adaptation, params, device=device, progress=progress, label=f"adapt {recipe.label}"
+            )
+            params, converged = run.params, converged & run.converged
+        fitted[name] = Fitted(recipe, params, converged)
+    return fitted

@@ -1,0 +1,51 @@
+"""Problems to run on: R replicates of N tasks with their starting points, drawn by name.
+
+Training windows, adaptation tasks and test tasks all come from here. Methods that are compared use
+the same axes, hence the same problems (common random numbers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ml2o_core.seeding import generator
+from ml2o_core.tasks.base import TaskBatch, TaskFamily
+
+
+@dataclass(frozen=True)
+class Problems:
+    """`tasks` of shape (R, N) and their starting points x_0 of shape (R, N, d)."""
+
+    tasks: TaskBatch
+    start: Tensor
+
+    def repeat(self, copies: int) -> Self:
+        """The same problems `copies` times along the replicate axis: shape (copies · R, N)."""
+        tensors = {k: torch.cat([v] * copies) for k, v in self.tasks.tensors.items()}
+        replicates, size = self.tasks.shape
+        tasks = TaskBatch(self.tasks.task_type, tensors, (copies * replicates, size))
+        return type(self)(tasks, torch.cat([self.start] * copies))
+
+
+def sample_problems(
+    family: TaskFamily,
+    *,
+    seed: int,
+    purpose: str,
+    repeats: int,
+    size: int,
+    episode: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> Problems:
+    """Draw `size` problems for each of `repeats` replicates, independently of every other axis."""
+    axes = [{"family": family.name, "repeat": r, "episode": episode} for r in range(repeats)]
+    tasks = [family.sample_batch(generator(seed, purpose=purpose, **a), size) for a in axes]
+    start = [
+        family.start_batch(generator(seed, purpose=f"{purpose} start", **a), size) for a in axes
+    ]
+    return Problems(TaskBatch.stack(tasks).to(device, dtype), torch.stack(start).to(device, dtype))
