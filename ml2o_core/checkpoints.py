@@ -1,8 +1,8 @@
 """Checkpoints: a directory with `checkpoint.json` and one safetensors file. No pickle is ever read.
 
 The tensors are written first, under a name made from their SHA-256; then `checkpoint.json`, which
-names them, is put in place in one atomic step. A kill at any moment leaves the old checkpoint or the
-new one, never a mixture. Reading checks the format, the version and the hash.
+names them, is put in place in one atomic step. A kill at any moment leaves the old checkpoint or
+the new one, never a mixture. Reading checks the format, the version and the hash.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def save_checkpoint(path: str | Path, trained: Trained) -> Path:
 
 
 def load_checkpoint(path: str | Path) -> Trained:
-    """Read what `save_checkpoint` wrote; `CheckpointError` names what is wrong with anything else."""
+    """Read what `save_checkpoint` wrote; `CheckpointError` says what is wrong otherwise."""
     directory = Path(path)
     manifest = _manifest(directory)
     try:

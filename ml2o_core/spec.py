@@ -37,7 +37,7 @@ class Spec(BaseModel):
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """Validate a mapping (from a file, a command line); `InvalidArgument` on the first error."""
+        """Validate a mapping (a file, a command line); `InvalidArgument` on the first error."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -53,7 +53,9 @@ def _first_problem(cls: type[Spec], error: ValidationError) -> InvalidArgument:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or cls.__name__
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(cls.model_fields)) if len(first["loc"]) == 1 else "no such key here"
+        known = (
+            ", ".join(sorted(cls.model_fields)) if len(first["loc"]) == 1 else "no such key here"
+        )
         return InvalidArgument(where, first["input"], f"known keys ({known})")
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidArgument):

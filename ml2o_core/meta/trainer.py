@@ -1,7 +1,7 @@
 """The descent on φ: Adam on a clipped meta-gradient, for all replicates at once.
 
-Divergence never passes silently. A meta-gradient longer than `clip_norm` is scaled down and counted.
-A replicate whose risk or meta-gradient is no longer finite is *masked*: its parameters stay at the
+Divergence never passes silently. A meta-gradient longer than `clip_norm` is scaled down and
+counted. A replicate whose risk or meta-gradient is no longer finite is *masked*: its parameters stay at the
 last finite ones, the window is recorded, and the other replicates go on as if it did not exist.
 """
 

@@ -76,7 +76,7 @@ class Task(ABC):
         return v
 
     def smooth_lipschitz(self) -> Float[Tensor, ""] | None:
-        """The Lipschitz constant of ∇s on all of R^d, or None where there is none (or none known)."""
+        """The Lipschitz constant of ∇s on all of R^d; None where there is none or none is known."""
         return None
 
     def optimum(self) -> Optimum | None:
