@@ -1,0 +1,61 @@
+# Everything runs in .venv, which is built once from requirements.lock. `make help` lists the targets.
+
+PYTHON ?= python3
+# More options for `pip install`, e.g. another index for torch (README, "Installation").
+PIP_FLAGS ?=
+# The torch that `make lock` pins; every other package gets its newest allowed version.
+TORCH := 2.13.0
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install report test test-all lint lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+install: $(STAMP) ## set up .venv (every other target does so by itself)
+
+# The stamp goes first and comes back last: an interrupted installation is never taken for a whole one.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: PYTHON=$(PYTHON) is missing or older than 3.11; try make PYTHON=python3.12" >&2; exit 1; }
+	@rm -f $(STAMP)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
+
+report: $(STAMP) ## write reports/quick/index.html and results.json (at most 3 minutes on 2 cores)
+	$(BIN)/ml2o report
+
+test: $(STAMP) ## run the default tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(STAMP) ## run every test, the slow ones included
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP) ## check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch's build (+cpu, +cu130) and the CUDA packages that come with it are the installer's choice, so
+# they stay out of the lock; torch itself pins the CUDA packages it was built with.
+lock: ## resolve pyproject.toml afresh and rewrite requirements.lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) torch==$(TORCH) -e '.[dev]'
+	{ echo "# Every package of .venv, written by 'make lock' with $$($(PYTHON) --version) on $$(uname -sm)."; \
+	  echo "# 'make' installs it and then this project with --no-deps --no-build-isolation."; \
+	  build/lock/bin/python -m pip freeze --all --exclude ml2o --exclude pip \
+	  | sed -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d'; \
+	} > build/requirements.lock
+	mv build/requirements.lock requirements.lock
+	rm -rf build/lock
+
+clean: ## remove .venv, caches and generated reports that git does not keep
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/quick
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
