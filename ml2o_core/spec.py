@@ -105,6 +105,8 @@ class Registered(Spec):
             fields = {key: item for key, item in value.items() if key != "name"}
             target = cls.lookup(value["name"])
             return handler(fields) if target is cls else target.model_validate(fields)
+        if isinstance(value, dict) and inspect.isabstract(cls):
+            raise InvalidArgument(cls.kind, value, f"a name: one of {', '.join(cls.registry())}")
         return handler(value)
 
     @model_serializer(mode="plain")

@@ -11,10 +11,11 @@ tensors, with `loss` (the rest has defaults through autodiff), and a `TaskFamily
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -69,9 +70,7 @@ class Task(ABC):
         """∇s(x)."""
         return self.gradient(x)
 
-    def prox(
-        self, v: Float[Tensor, " d"], step: Float[Tensor, ""] | float
-    ) -> Float[Tensor, " d"]:
+    def prox(self, v: Float[Tensor, " d"], step: Float[Tensor, ""] | float) -> Float[Tensor, " d"]:
         """argmin_x h(x) + ‖x − v‖² / (2·step); the identity when h = 0."""
         return v
 
@@ -101,7 +100,10 @@ class TaskBatch:
 
     @classmethod
     def stack(cls, tasks: Sequence[Task] | Sequence[TaskBatch]) -> Self:
-        """Stack tasks (giving shape (N,)) or batches of one shape (giving (R, N))."""
+        """Stack tasks (giving shape (N,)) or batches of one shape (giving (R, N)).
+
+        Data that is not finite is refused here, by field: inside a map nothing can look at values.
+        """
         if not tasks:
             raise InvalidArgument("tasks", [], "at least one task")
         first = tasks[0]
@@ -114,6 +116,9 @@ class TaskBatch:
                 "tasks", sorted(kind.__name__ for kind in kinds), "tasks of one type and one shape"
             )
         stacked = {name: torch.stack([d[name] for d in data]) for name in data[0]}
+        for name, value in stacked.items():
+            if not (finite := value.isfinite()).all():
+                raise InvalidArgument(name, value[~finite][0].item(), "finite numbers")
         return cls(kinds.pop(), stacked, (len(tasks), *inner))
 
     def __getitem__(self, index: int | tuple[int, ...]) -> Task:
@@ -136,6 +141,29 @@ class TaskFamily(Registered):
 
     kind: ClassVar[str] = "task family"
     package: ClassVar[str] = "ml2o_core.tasks"
+
+    @classmethod
+    def distributions(cls) -> dict[str, Callable[..., TaskFamily]]:
+        """The family's distributions by short name, the default first: each a constructor."""
+        return {"default": cls}
+
+    @classmethod
+    def named(cls, distribution: str | None = None, **options: Any) -> TaskFamily:
+        """One of `distributions()` (None: the default), built with `options`.
+
+        `Lasso.named("normal", sigma=50)`. `InvalidArgument` on an unknown name, a missing option or
+        one that is not allowed.
+        """
+        known = cls.distributions()
+        distribution = next(iter(known)) if distribution is None else distribution
+        if distribution not in known:
+            raise InvalidArgument("distribution", distribution, ", ".join(known))
+        for option in inspect.signature(known[distribution]).parameters.values():
+            required = option.default is option.empty and option.kind is not option.VAR_KEYWORD
+            if required and option.name not in options:
+                allowed = f"a value, since distribution {distribution!r} needs one"
+                raise InvalidArgument(option.name, None, allowed)
+        return known[distribution](**options)
 
     @abstractmethod
     def sample(self, generator: torch.Generator) -> Task:
