@@ -15,7 +15,6 @@ from ml2o_core.seeding import generator as named_generator
 from ml2o_core.tasks.base import Task, TaskBatch, TaskFamily
 from ml2o_core.tasks.distributions import Uniform, check_weights, pick
 
-
 SCALES = (0.1, 0.5, 1.0)
 """s of the training distributions, in the paper and in the released code."""
 
