@@ -75,7 +75,7 @@ class Row(Spec):
 
 
 def flatten(row: Row) -> dict[str, Any]:
-    """Scalars as they are; a number x as `x`, `x_decimal`, `x_log10`; an interval as two of them."""
+    """Scalars as they are; a number x as x, x_decimal, x_log10; an interval as two numbers."""
     flat: dict[str, Any] = {}
     for name in type(row).model_fields:
         flat |= _cells(name, getattr(row, name), type(row).model_fields[name].annotation)

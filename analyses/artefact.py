@@ -1,0 +1,104 @@
+"""The contract of an artefact: one figure, table or section of the report, in one file.
+
+    class Figure2(Artefact):
+        name: ClassVar[str] = "figure2"
+        title: ClassVar[str] = "LASSO convergence"
+        chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
+
+        def configuration(self, settings): ...       # everything resolved, as a Spec
+        def run(self, settings, progress): ...       # evidence: rows
+        def findings(self, results): ...             # sentences for the page's summary
+        def section(self, results): ...              # how the rows are shown
+
+    if __name__ == "__main__":
+        main("figure2")
+
+`run` returns evidence and writes nothing; `findings` and `section` see the stored rows of this
+artefact alone (`results.of(name)`), so that a page can be rebuilt without a rerun. The registry
+finds every artefact in this package: adding one is adding a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from analyses.rendering.blocks import Section
+from analyses.settings import Preset, Profile, RunSettings
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.progress import Progress
+from ml2o_core.results import Results, Row
+from ml2o_core.spec import Registered, Spec
+
+
+class Chapter(StrEnum):
+    """The parts of the report, in their order."""
+
+    EXPERIMENTS = "Experiments"
+    THEORY = "Theory"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of the page's opening summary, and the ids of the rows that say so."""
+
+    text: str
+    rows: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise InvalidArgument("rows", self.rows, "at least one row id")
+
+
+class Artefact(Registered):
+    """One figure, table or section of the report.
+
+    Class attributes beside `name`: `title`; `chapter`, where it stands in the report; `profiles`
+    and `presets`, what it can be run under.
+    """
+
+    kind: ClassVar[str] = "artefact"
+    package: ClassVar[str] = "analyses"
+    title: ClassVar[str] = ""
+    chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
+    profiles: ClassVar[tuple[Profile, ...]] = tuple(Profile)
+    presets: ClassVar[tuple[Preset, ...]] = tuple(Preset)
+
+    @abstractmethod
+    def configuration(self, settings: RunSettings) -> Spec:
+        """Everything that `run` will use, resolved. It is printed and saved beside the rows."""
+
+    @abstractmethod
+    def run(self, settings: RunSettings, progress: Progress) -> Sequence[Row]:
+        """Compute the evidence. Every row's `artefact` is `name`; ids start with `name`."""
+
+    @abstractmethod
+    def findings(self, results: Results) -> Sequence[Finding]:
+        """What was found, in plain language, from the stored rows alone."""
+
+    @abstractmethod
+    def section(self, results: Results) -> Section:
+        """How the rows are shown, from the stored rows alone."""
+
+    def check(self, settings: RunSettings) -> None:
+        """`InvalidArgument` if the artefact does not exist under these settings."""
+        if settings.profile not in self.profiles:
+            raise InvalidArgument(
+                "profile", settings.profile.value, f"{', '.join(self.profiles)} (for {self.name})"
+            )
+        if settings.preset not in self.presets:
+            raise InvalidArgument(
+                "preset", settings.preset.value, f"{', '.join(self.presets)} (for {self.name})"
+            )
+
+
+def main(name: str) -> None:
+    """`python -m analyses.<name>` is the command line's `ml2o run <name>`."""
+    from analyses import cli
+
+    sys.argv[1:1] = ["run", name]
+    cli.main()

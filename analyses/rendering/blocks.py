@@ -1,0 +1,135 @@
+r"""What a section is made of: descriptions without any HTML, drawn later by `page`.
+
+Text may hold inline formulas, code and links:
+
+    Text(r"The gap of $\nabla g_T$ stays below the bound ([T = 20](#proposition1/t/20)).")
+
+`$…$` is LaTeX, a pair of backticks is code, `[label](#row id)` is a link to a row of the page, and
+`[label](https://…)` is a citation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import CurveRow, Row
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A displayed formula in LaTeX, without the dollar signs."""
+
+    latex: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A table cell: a value with its interval; an end that is None is unbounded."""
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+    @classmethod
+    def of(cls, row: Any, value: str = "mean") -> Estimate:
+        """From a row with columns `lower` and `upper`, such as a score or (`effect`) a claim."""
+        return cls(getattr(row, value), row.lower, row.upper)
+
+
+Cell = str | Callable[[Any], Any]
+"""A column of a table block: the name of a row's column, or a function of the row."""
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """Rows as a table, each with an anchor: its id. `columns` maps headings to cells.
+
+    A cell is drawn by its type: text, numbers, intervals (`Interval`, `Estimate`), verdicts as
+    badges, tuples of row ids as links. Headings may hold formulas.
+    """
+
+    caption: str
+    rows: tuple[Row, ...]
+    columns: Mapping[str, Cell]
+
+    @classmethod
+    def of(cls, caption: str, rows: Iterable[Row], columns: Mapping[str, Cell]) -> RowTable:
+        """The same, from any iterable of rows."""
+        return cls(caption, tuple(rows), columns)
+
+
+class Role(StrEnum):
+    """What a line of a figure stands for; it decides how the line is drawn."""
+
+    LEARNED = "learned"
+    """A learned optimizer: a solid line."""
+    ANALYTIC = "analytic"
+    """An analytic optimizer: a thin dashed line."""
+    OPTIMUM = "optimum"
+    """A certified optimum: a dotted line in the colour of the text."""
+    OBSERVED = "observed"
+    """What was observed: points joined by a line."""
+    BOUND = "bound"
+    """What a statement allows: a dashed line."""
+
+
+@dataclass(frozen=True)
+class LineFigure:
+    """Curves against steps, one panel for each `panel` of the curves, with their bands.
+
+    `roles` gives the role of each curve by its `method`; the order of `roles` is the order in which
+    styles are given out, so that a method looks the same in every panel. Values are drawn on a
+    linear axis as they are stored: a logarithm stays one, so that no magnitude is out of range.
+    `description` is the text alternative; the curves' values are listed below the figure.
+    """
+
+    id: str
+    caption: str
+    description: str
+    x_label: str
+    y_label: str
+    curves: tuple[CurveRow, ...]
+    roles: Mapping[str, Role]
+
+    def __post_init__(self) -> None:
+        if not self.curves:
+            raise InvalidArgument("curves", self.curves, "at least one curve")
+        for curve in self.curves:
+            if curve.method not in self.roles:
+                raise InvalidArgument("method", curve.method, ", ".join(self.roles))
+
+    @property
+    def panels(self) -> dict[str, list[CurveRow]]:
+        """The curves of each panel, both in the order in which they come."""
+        found: dict[str, list[CurveRow]] = {}
+        for curve in self.curves:
+            found.setdefault(curve.panel, []).append(curve)
+        return found
+
+
+Block = Text | Bullets | Formula | RowTable | LineFigure
+
+
+@dataclass(frozen=True)
+class Section:
+    """What an artefact shows, from top to bottom, under its own title."""
+
+    blocks: tuple[Block, ...]
