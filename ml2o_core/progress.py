@@ -17,7 +17,7 @@ from ml2o_core.errors import ML2OError
 
 
 class Stopped(ML2OError):
-    """A run was asked to stop. `advance` raises it, so that a loop stops between two of its steps."""
+    """A run was asked to stop: `advance` raises it, so a loop stops between two of its steps."""
 
 
 class Progress:
