@@ -3,105 +3,128 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
-class CheckVerdict(StrEnum):
+class Word(StrEnum):
+    """A word of a vocabulary: its text is what is stored, `meaning` explains it to a reader."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.meaning = meaning
+        return word
+
+
+class CheckVerdict(Word):
     """What came of holding an observed value against a statement's bound, decided in this order."""
 
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    """An assumption is refuted on the region: which one, with the witness."""
-    SOLVER_FAILED = "SOLVER_FAILED"
-    """A number that the check needs could not be computed."""
-    VIOLATED = "VIOLATED"
-    """observed.lower > bound.upper, finite, with every assumption and side condition certified."""
-    ATTAINED = "ATTAINED"
-    """The ratio's interval contains 1 and is narrower than 1e-6."""
-    HOLDS = "HOLDS"
-    """observed.upper ≤ bound.lower, for these instances."""
-    NO_VIOLATION_FOUND = "NO_VIOLATION_FOUND"
-    """A search over a region found no violation; the supremum has no certified upper end."""
-    INCONCLUSIVE = "INCONCLUSIVE"
-    """The intervals overlap, or a constant is only sampled."""
+    NOT_APPLICABLE = (
+        "NOT_APPLICABLE",
+        "an assumption of the statement is refuted there: the reason says which, with the witness",
+    )
+    SOLVER_FAILED = "SOLVER_FAILED", "a number that the check needs could not be computed"
+    VIOLATED = (
+        "VIOLATED",
+        "the observed value is above the bound, and every assumption and constant is certified",
+    )
+    ATTAINED = "ATTAINED", "observed and bound are equal, up to 1e-6 of their ratio"
+    HOLDS = "HOLDS", "the observed value is not above the bound, for the instances of this check"
+    NO_VIOLATION_FOUND = (
+        "NO_VIOLATION_FOUND",
+        "a search over a region found no violation, which is not a proof that there is none",
+    )
+    INCONCLUSIVE = (
+        "INCONCLUSIVE",
+        "the numbers do not decide it: the intervals overlap, or a constant is only sampled",
+    )
 
 
-class ClaimVerdict(StrEnum):
+class ClaimVerdict(Word):
     """What came of a claim of the paper."""
 
-    REPRODUCED = "reproduced"
-    REVERSED = "reversed"
-    UNDECIDED = "undecided"
-    NOT_ASSESSED = "not assessed"
+    REPRODUCED = "reproduced", "the effect has the claimed sign, and its interval excludes zero"
+    REVERSED = "reversed", "the effect has the opposite sign, and its interval excludes zero"
+    UNDECIDED = "undecided", "the effect's interval contains zero"
+    NOT_ASSESSED = "not assessed", "this run is too small to say anything about the claim"
 
 
-class AssumptionVerdict(StrEnum):
+class AssumptionVerdict(Word):
     """Whether an assumption holds on a region."""
 
-    HOLDS = "holds"
-    REFUTED = "refuted"
-    """With a witness."""
-    OPEN = "open"
+    HOLDS = "holds", "on the stated region"
+    REFUTED = "refuted", "on the stated region, by the stated witness"
+    OPEN = "open", "neither shown nor refuted"
 
 
-class CheckKind(StrEnum):
+class CheckKind(Word):
     """What a check quantifies over."""
 
-    INSTANCE = "instance"
-    """These tasks, this φ, this x_0, this batch: the observed value has two finite ends."""
-    UNIFORM = "uniform"
-    """A supremum over a region."""
-    STATISTICAL = "statistical"
-    """A statement in expectation or probability, checked with a level, never a certificate."""
+    INSTANCE = "instance", "these tasks, this φ, this x_0, this batch"
+    UNIFORM = "uniform", "a supremum over a region"
+    STATISTICAL = "statistical", "in expectation or probability: checked with a confidence level"
 
 
-class Level(StrEnum):
-    """The rung of the ladder of bounds."""
+class Level(Word):
+    """The rung of the ladder of bounds: how fine the constants are."""
 
-    UNIFORM = "uniform"
-    CLOSED_LOOP = "closed-loop"
-    DETACHED = "detached"
-    TRAJECTORY = "trajectory"
-    PRODUCT = "product"
-    CONTRACTION_METRIC = "contraction metric"
+    UNIFORM = "uniform", "one value each, as in the paper"
+    CLOSED_LOOP = "closed-loop", "the rule and the task together: sup ‖I + ∇₁m ∇²l‖"
+    DETACHED = "detached", "the optimizee gradient is a constant, as in the experiments"
+    TRAJECTORY = "trajectory", "suprema for each step, over a tube around the trajectories"
+    PRODUCT = "product", "norms of products in place of products of norms"
+    CONTRACTION_METRIC = "contraction metric", "norms ‖P^½ x‖ in place of Euclidean ones"
 
 
-class Vacuity(StrEnum):
+class Vacuity(Word):
     """Whether a bound says more than the trivial bound its statement declares."""
 
-    INFORMATIVE = "informative"
-    VACUOUS = "vacuous"
-    NOT_DECLARED = "not declared"
+    INFORMATIVE = "informative", "the bound is below the trivial one"
+    VACUOUS = "vacuous", "the trivial bound is at least as good"
+    NOT_DECLARED = "not declared", "the statement has no trivial bound to compare with"
 
 
-class EndMethod(StrEnum):
+class EndMethod(Word):
     """What one end of a constant's interval rests on."""
 
-    CLOSED_FORM = "closed form"
-    INTERVAL_ARITHMETIC = "interval arithmetic"
-    NORM_PRODUCT = "norm product"
-    DUAL_CERTIFICATE = "dual certificate"
-    SAMPLED = "sampled"
-    SEARCHED = "searched"
-    STATISTICAL = "statistical"
-    TRIVIAL = "trivial"
-    """0 below a norm, ∞ above: nothing is claimed."""
+    CLOSED_FORM = "closed form", "a formula, evaluated with its rounding error"
+    INTERVAL_ARITHMETIC = "interval arithmetic", "an enclosure over boxes"
+    NORM_PRODUCT = "norm product", "a product of norms of the parts"
+    DUAL_CERTIFICATE = "dual certificate", "a multiplier that proves it"
+    SAMPLED = "sampled", "the most extreme of the sampled points; says nothing about the others"
+    SEARCHED = "searched", "the most extreme point that a search found"
+    STATISTICAL = "statistical", "a confidence interval"
+    TRIVIAL = "trivial", "0 below a norm, ∞ above: nothing is claimed"
 
 
-class Score(StrEnum):
-    """What a row of `scores` measures; logarithms are natural, means are over the problems."""
+class Score(Word):
+    """What a row of `scores` measures; logarithms are natural, f* is the certified optimum."""
 
-    MIN_LN_MEAN_OBJECTIVE = "min ln mean objective"
-    """The paper's score: the minimum over the steps of ln (mean objective)."""
-    LN_MEAN_OBJECTIVE = "ln mean objective"
-    MIN_LN_MEAN_SUBOPTIMALITY = "min ln mean suboptimality"
-    LN_MEAN_SUBOPTIMALITY = "ln mean suboptimality"
-    MEAN_LN_SUBOPTIMALITY = "mean ln suboptimality"
-    """The logarithm of the geometric mean of f − f*."""
-    MEDIAN_LN_SUBOPTIMALITY = "median ln suboptimality"
+    MIN_LN_MEAN_OBJECTIVE = (
+        "min ln mean objective",
+        "the paper's score: the minimum over the steps of ln (mean objective over the problems)",
+    )
+    LN_MEAN_OBJECTIVE = "ln mean objective", "ln (mean objective over the problems), at one step"
+    MIN_LN_MEAN_SUBOPTIMALITY = (
+        "min ln mean suboptimality",
+        "the minimum over the steps of ln (mean of f − f*)",
+    )
+    LN_MEAN_SUBOPTIMALITY = "ln mean suboptimality", "ln (mean of f − f*), at one step"
+    MEAN_LN_SUBOPTIMALITY = (
+        "mean ln suboptimality",
+        "the mean over the problems of ln (f − f*), which is the logarithm of the geometric mean",
+    )
+    MEDIAN_LN_SUBOPTIMALITY = (
+        "median ln suboptimality",
+        "the median over the problems of ln (f − f*)",
+    )
 
 
-class Scale(StrEnum):
+class Scale(Word):
     """In what a curve's values are stored."""
 
-    LINEAR = "linear"
-    LN = "ln"
-    LOG10 = "log10"
+    LINEAR = "linear", "as they are"
+    LN = "ln", "as natural logarithms"
+    LOG10 = "log10", "as decimal logarithms"
