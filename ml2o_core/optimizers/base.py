@@ -17,7 +17,7 @@ To add a rule, write one file in this package; the registry finds it, the contra
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -32,8 +32,12 @@ Params = dict[str, Tensor]
 State = dict[str, Tensor]
 """What a rule remembers between steps, by name; empty for a memoryless rule."""
 
-Observation = dict[str, Tensor]
-"""What a rule sees of the optimizee at x_t; `{"gradient": ∇l(x_t)}` unless a rule asks for more."""
+Observation = dict[str, Any]
+"""What a rule sees of the optimizee at x_t; `{"gradient": ∇l(x_t)}` unless a rule asks for more.
+
+The values are tensors that `observe` computed, or functions of tensors, such as `task.prox`. An
+observation lives within one step and one mapped function: it is never stacked, stored or mapped.
+"""
 
 
 class UpdateRule(Registered):
