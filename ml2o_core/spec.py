@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    ModelWrapValidatorHandler,
     ValidationError,
     model_serializer,
     model_validator,
@@ -100,7 +100,7 @@ class Registered(Spec):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _dispatch_on_name(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _dispatch_on_name(cls, value: Any, handler: Callable[[Any], Self]) -> Self:
         if isinstance(value, dict) and "name" in value:
             fields = {key: item for key, item in value.items() if key != "name"}
             target = cls.lookup(value["name"])

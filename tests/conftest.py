@@ -6,7 +6,12 @@ import os
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["ml2o_core", "ml2o_theory"], "beartype.beartype")
+# The hook decorates methods one by one, where beartype cannot know what `Self` stands for.
+_BEARTYPE = (
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, "
+    "hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
+)
+install_import_hook(["ml2o_core", "ml2o_theory"], _BEARTYPE)
 
 import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
