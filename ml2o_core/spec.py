@@ -60,7 +60,8 @@ def _first_problem(cls: type[Spec], error: ValidationError) -> InvalidArgument:
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidArgument):
         return cause
-    return InvalidArgument(where, first["input"], first["msg"].removeprefix("Value error, "))
+    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return InvalidArgument(where, first["input"], allowed)
 
 
 class Registered(Spec):

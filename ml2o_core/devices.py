@@ -1,0 +1,56 @@
+"""Where a computation runs, and the settings under which it gives the same numbers every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ml2o_core.errors import DeviceUnavailable, InvalidArgument
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device called `name`; `auto` is CUDA where there is one, else the CPU.
+
+    Raises `InvalidArgument` for an unknown name and `DeviceUnavailable` for `cuda` without CUDA.
+    """
+    if name not in DEVICES:
+        raise InvalidArgument("device", name, ", ".join(DEVICES))
+    if name == "cuda" and not torch.cuda.is_available():
+        build = torch.version.cuda
+        why = f"no usable GPU for this torch (CUDA {build})" if build else "this torch is CPU-only"
+        raise DeviceUnavailable(f"device: got 'cuda'; {why}; allowed here: auto, cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Bit-reproducible on one device, and full float32: no TF32 in products and convolutions.
+
+    The settings are restored on leaving. An operation without a deterministic implementation raises
+    instead of giving numbers that differ from run to run. cuBLAS reads its workspace size from the
+    environment when it is first used, so that variable is set here and stays.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn = torch.backends.cudnn
+    products = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+    precisions = [backend.fp32_precision for backend in products]
+    benchmark, strict = cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        torch.use_deterministic_algorithms(True)
+        cudnn.benchmark = False
+        for backend in products:
+            backend.fp32_precision = "ieee"
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        cudnn.benchmark = benchmark
+        for backend, precision in zip(products, precisions, strict=True):
+            backend.fp32_precision = precision
