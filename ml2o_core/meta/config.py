@@ -39,7 +39,7 @@ class TrainConfig(Spec):
     batch_size: int = Field(128, ge=1, description="N, problems a batch")
     repeats: int = Field(1, ge=1, description="R, replicates (training seeds)")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size on φ")
-    clip_norm: float = Field(100.0, gt=0, description="largest Euclidean norm of a meta-gradient")
+    clip_norm: float = Field(1.0, gt=0, description="largest Euclidean norm of a meta-gradient")
     objective: Objective = "sum"
     graph: GraphMode = GraphMode.DETACHED
     purpose: Literal["train", "adapt"] = "train"

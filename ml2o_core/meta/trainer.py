@@ -1,8 +1,9 @@
 """The descent on φ: Adam on a clipped meta-gradient, for all replicates at once.
 
 Divergence never passes silently. A meta-gradient longer than `clip_norm` is scaled down and
-counted. A replicate whose risk or meta-gradient is no longer finite is *masked*: its parameters stay at the
-last finite ones, the window is recorded, and the other replicates go on as if it did not exist.
+counted. A replicate whose risk or meta-gradient is no longer finite is *masked*: its parameters
+stay at the last finite ones, the window is recorded, and the other replicates go on as if it did
+not exist.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def window_risk(config: TrainConfig, problems: Problems, carry: Carry) -> RiskFu
 
 def clip(gradient: Params, max_norm: float) -> tuple[Params, Tensor]:
     """Scale each replicate's gradient to norm ≤ `max_norm`; also the norms before, shape (R,)."""
-    flat = torch.cat([g.flatten(1) for g in gradient.values()], dim=1)
+    flat = torch.cat([g.reshape(len(g), -1) for g in gradient.values()], dim=1)
     norm = torch.linalg.vector_norm(flat, dim=1)
     factor = torch.where(norm > max_norm, max_norm / norm, torch.ones_like(norm))
     return {name: _along(factor, g) * g for name, g in gradient.items()}, norm
