@@ -60,7 +60,8 @@ class Task(ABC):
 
     def hvp(self, x: Float[Tensor, " d"], v: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         """∇²l(x) v, without forming the Hessian."""
-        return torch.func.jvp(self.gradient, (x,), (v,))[1]
+        # ∇²l is symmetric, so reverse mode gives it too; torch's forward mode warns at first use.
+        return torch.func.vjp(self.gradient, x)[1](v)[0]
 
     def smooth_loss(self, x: Float[Tensor, " d"]) -> Float[Tensor, ""]:
         """s(x), the smooth part of l = s + h."""
