@@ -23,11 +23,10 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from analyses.rendering.blocks import Section
+from analyses.rendering.blocks import Finding, Section
 from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
@@ -40,18 +39,6 @@ class Chapter(StrEnum):
 
     EXPERIMENTS = "Experiments"
     THEORY = "Theory"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence of the page's opening summary, and the ids of the rows that say so."""
-
-    text: str
-    rows: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not self.rows:
-            raise InvalidArgument("rows", self.rows, "at least one row id")
 
 
 class Artefact(Registered):
@@ -98,7 +85,6 @@ class Artefact(Registered):
 
 def main(name: str) -> None:
     """`python -m analyses.<name>` is the command line's `ml2o run <name>`."""
-    from analyses import cli
+    from analyses.cli import main as command_line
 
-    sys.argv[1:1] = ["run", name]
-    cli.main()
+    raise SystemExit(command_line(["run", name, *sys.argv[1:]]))

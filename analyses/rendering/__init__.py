@@ -1,4 +1,4 @@
-"""From stored results to one self-contained HTML page; matplotlib is imported here and nowhere else.
+"""From stored results to one self-contained HTML page. Nothing else imports matplotlib.
 
 An artefact describes what is to be seen with `blocks`; `page` makes text, tables and figures of it.
 """

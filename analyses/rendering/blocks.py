@@ -125,6 +125,18 @@ class LineFigure:
         return found
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of the page's opening summary, and the ids of the rows that it rests on."""
+
+    text: str
+    rows: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise InvalidArgument("rows", self.rows, "at least one row id")
+
+
 Block = Text | Bullets | Formula | RowTable | LineFigure
 
 

@@ -1,0 +1,93 @@
+"""From a folder of results to its page: no computation, the stored rows alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from analyses.artefact import Artefact, Chapter
+from analyses.provenance import Provenance
+from analyses.settings import Preset
+from ml2o_core.results import (
+    AssumptionVerdict,
+    CheckVerdict,
+    ClaimVerdict,
+    EndMethod,
+    Level,
+    Results,
+    Score,
+    Vacuity,
+)
+from ml2o_core.results.store import write_atomically
+from ml2o_core.results.vocabulary import Word
+
+PAGE = "index.html"
+TITLE = "Learning to optimize: what the theory says and what is observed"
+
+LEADS = {
+    Preset.QUICK: "This is the quick preset: it shows that everything works, and the theory's "
+    "checks are meant in full. Its experiments are far too short to assess the paper's claims.",
+    Preset.STANDARD: "This is the standard preset: the paper's protocol at a reduced size.",
+    Preset.PAPER: "This is the paper preset: the paper's protocol at its full size.",
+}
+
+VOCABULARIES: dict[str, type[Word]] = {
+    "Verdict of a check": CheckVerdict,
+    "Verdict on a claim of the paper": ClaimVerdict,
+    "Verdict on an assumption": AssumptionVerdict,
+    "Bound": Vacuity,
+    "Level of a bound": Level,
+    "What an end of an interval rests on": EndMethod,
+    "Scores": Score,
+}
+
+
+def render(folder: Path | str) -> Path:
+    """Write `index.html` beside the results in `folder`, replacing an older page atomically."""
+    path = Path(folder) / PAGE
+    content = page_of(Results.load(folder)).encode()
+    write_atomically(path, content)
+    return path
+
+
+def page_of(results: Results) -> str:
+    """The page of a run, as HTML."""
+    from analyses.rendering import page  # matplotlib is wanted from here on only
+
+    provenance = Provenance.parse(results.provenance)
+    artefacts = [Artefact.lookup(name)() for name in provenance.seconds]
+    artefacts.sort(key=lambda artefact: list(Chapter).index(artefact.chapter))
+    settings = provenance.settings
+    return page.html(
+        page.Page(
+            title=TITLE,
+            subtitle=f"Preset {settings.preset}, profile {settings.profile}, seed {settings.seed}; "
+            f"run on {provenance.started}, in {sum(provenance.seconds.values()):.0f} s.",
+            lead=LEADS[settings.preset],
+            notes=[f"{name} is missing: {why}." for name, why in provenance.not_run.items()],
+            summary=[f for a in artefacts for f in a.findings(results.of(a.name))],
+            parts=[
+                page.Part(a.name, a.title, str(a.chapter), a.section(results.of(a.name)))
+                for a in artefacts
+            ],
+            vocabularies=[
+                (title, [(word.value, word.meaning) for word in words])
+                for title, words in VOCABULARIES.items()
+            ],
+            provenance=page.Facts("Provenance", _facts(results.provenance)),
+            configuration=[
+                page.Facts(a.title, _facts(results.configuration[a.name])) for a in artefacts
+            ],
+        )
+    )
+
+
+def _facts(values: Any) -> dict[str, Any]:
+    """JSON values by name, with lists of objects numbered, for the page's fact lists."""
+    facts: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = value
+        if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+            nested = {str(index): item for index, item in enumerate(value, start=1)}
+        facts[name.replace("_", " ")] = _facts(nested) if isinstance(nested, dict) else nested
+    return facts

@@ -1,0 +1,233 @@
+"""A line figure as inline SVG, one drawing a panel: themed, byte-identical, with alternatives.
+
+Text stays text, colours become CSS variables, and every id carries the figure's own prefix, so that
+several drawings can share a page.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analyses.rendering.blocks import LineFigure, Role
+from analyses.rendering.palette import COLOURS, Style, styles
+from ml2o_core.results import CurveRow
+
+WIDTH, HEIGHT = 6.0, 4.4
+"""Inches of a panel; the page scales it."""
+
+FONT = 11.0
+LABEL_HEIGHT = 1.25 * FONT
+"""Points between the centres of two labels beside the axes, at least."""
+
+_MARKERS_A_LINE = 8
+
+# Stand-ins: matplotlib draws in these, and the SVG gets the variables of the page's theme.
+_STAND_INS = {name: f"#0101{index:02x}" for index, name in enumerate(COLOURS)}
+_TEXT, _GRID, _HALO = "#020201", "#020202", "#020203"
+_VARIABLES = {
+    **{stand_in: f"var(--{name}, {COLOURS[name]})" for name, stand_in in _STAND_INS.items()},
+    _TEXT: "currentColor",
+    _GRID: "var(--rule, #d5d5d5)",
+    _HALO: "var(--paper, #ffffff)",
+}
+
+_RC: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": FONT,
+    "axes.edgecolor": _TEXT,
+    "axes.labelcolor": _TEXT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "axes.xmargin": 0.01,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.7,
+    "text.color": _TEXT,
+    "xtick.color": _TEXT,
+    "ytick.color": _TEXT,
+    "text.parse_math": False,
+}
+
+
+def drawings(figure: LineFigure) -> dict[str, Markup]:
+    """The panels' SVG elements by panel name, with the same vertical range."""
+    low, high = _range(figure.curves)
+    looks = styles(figure.roles)
+    found = {}
+    for index, (panel, curves) in enumerate(figure.panels.items()):
+        prefix = f"{figure.id}-{index}"
+        with mpl.rc_context():
+            mpl.rcdefaults()  # whatever the reader's matplotlibrc says
+            settings: Any = _RC | {"svg.hashsalt": prefix}
+            mpl.rcParams.update(settings)
+            svg = _draw(figure, curves, looks, (low, high))
+        found[panel] = _embed(svg, prefix, f"{panel}: {figure.y_label}", _describe(figure, curves))
+    return found
+
+
+def _draw(
+    figure: LineFigure,
+    curves: Sequence[CurveRow],
+    looks: dict[str, Style],
+    limits: tuple[float, float],
+) -> str:
+    canvas = Figure(figsize=(WIDTH, HEIGHT))
+    FigureCanvasSVG(canvas)
+    longest = max(len(curve.method) for curve in curves)
+    right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
+    axes = canvas.add_axes((0.12, 0.13, right - 0.12, 0.84))
+    axes.set_facecolor("none")
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    for index, curve in enumerate(curves):
+        _line(axes, curve, figure.roles[curve.method], looks[curve.method], index)
+    axes.set_ylim(limits)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
+    axes.set_xlabel(figure.x_label)
+    axes.set_ylabel(figure.y_label)
+    _label_ends(axes, curves, looks)
+    stream = io.StringIO()
+    keep_out = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    canvas.savefig(stream, format="svg", transparent=True, metadata=keep_out)
+    return stream.getvalue()
+
+
+def _line(axes: Axes, curve: CurveRow, role: Role, style: Style, index: int) -> None:
+    colour = _STAND_INS[style.colour]
+    estimate = _floats(curve.estimate)
+    every = max(1, len(curve.step) // _MARKERS_A_LINE)
+    (line,) = axes.plot(
+        curve.step,
+        estimate,
+        color=colour,
+        linewidth=style.width,
+        marker=style.marker or None,
+        markersize=5.5,
+        markevery=1 if len(curve.step) <= 30 else ((index * every) // 5 % every, every),
+        zorder=4 if role in {Role.LEARNED, Role.OBSERVED} else 3,
+    )
+    if style.dashes:
+        line.set_dashes(style.dashes)
+    if curve.lower:
+        axes.fill_between(
+            curve.step,
+            _floats(curve.lower),
+            _floats(curve.upper),
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
+            zorder=2,
+        )
+
+
+def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style]) -> None:
+    """Each curve's name to the right of the axes, at its last value, moved apart where needed."""
+    ends = [(end, curve) for curve in curves if (end := _last(curve)) is not None]
+    ends.sort(key=lambda item: item[0])
+    low, high = axes.get_ylim()
+    points_high = 72 * HEIGHT * axes.get_position().height
+    scale = (high - low) / points_high
+    wanted = [(end - low) / scale for end, _ in ends]
+    for (end, curve), at in zip(ends, spread(wanted, LABEL_HEIGHT, points_high), strict=True):
+        style = looks[curve.method]
+        colour = _STAND_INS[style.colour]
+        axes.annotate(
+            curve.method,
+            xy=(1.0, (end - low) / (high - low)),
+            xytext=(1 + 18 / (72 * WIDTH * axes.get_position().width), at / points_high),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            color=_TEXT,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": style.width,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def spread(wanted: Sequence[float], gap: float, room: float) -> list[float]:
+    """Positions in ascending order, at least `gap` apart, near the wanted ones, within [0, room].
+
+    Labels that would touch form a block, centred on what its members want; the result minimises the
+    squared displacement as long as everything fits into the room.
+    """
+    blocks: list[tuple[float, int]] = []
+    for index, want in enumerate(wanted):
+        blocks.append((want - index * gap, 1))
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            (first, n), (second, m) = blocks[-2:]
+            blocks[-2:] = [((first * n + second * m) / (n + m), n + m)]
+    shifted = [centre for centre, size in blocks for _ in range(size)]
+    top = max(0.0, room - (len(wanted) - 1) * gap)
+    return [min(max(at, 0.0), top) + index * gap for index, at in enumerate(shifted)]
+
+
+def _range(curves: Sequence[CurveRow]) -> tuple[float, float]:
+    values = [
+        value
+        for curve in curves
+        for series in (curve.estimate, curve.lower, curve.upper)
+        for value in series
+        if value is not None
+    ]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def _last(curve: CurveRow) -> float | None:
+    return next((value for value in reversed(curve.estimate) if value is not None), None)
+
+
+def _floats(series: Sequence[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in series]
+
+
+def _describe(figure: LineFigure, curves: Sequence[CurveRow]) -> str:
+    ends = "; ".join(
+        f"{curve.method} {'has no value' if end is None else f'{end:.3g}'}"
+        for curve in curves
+        for end in [_last(curve)]
+    )
+    return f"{figure.description} At the right end: {ends}."
+
+
+def _embed(svg: str, prefix: str, title: str, description: str) -> Markup:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    for stand_in, variable in _VARIABLES.items():
+        svg = svg.replace(stand_in, variable)
+    view = re.search(r'viewBox="[^"]+"', svg)
+    assert view is not None
+    names = f'aria-labelledby="{prefix}-title {prefix}-desc"'
+    head = (
+        f'<svg {view.group()} role="img" {names}>'
+        f'<title id="{prefix}-title">{escape(title)}</title>'
+        f'<desc id="{prefix}-desc">{escape(description)}</desc>'
+    )
+    return Markup(head + svg[svg.index(">") + 1 :].strip())

@@ -1,0 +1,41 @@
+"""Inline markup: `$formula$`, `code` in backticks, `[label](#row id)` and `[label](https://…)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from markupsafe import Markup, escape
+
+from analyses.rendering.formulas import mathml
+from ml2o_core.errors import InvalidArgument
+
+_TOKEN = re.compile(
+    r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\[(?P<label>[^\]]+)\]\((?P<target>[^)\s]+)\)"
+)
+
+
+def inline(text: str, linked: Callable[[str], object]) -> Markup:
+    """Text with its markup as HTML; everything else is escaped. `linked` hears of row links."""
+    parts: list[Markup] = []
+    position = 0
+    for token in _TOKEN.finditer(text):
+        parts.append(escape(text[position : token.start()]))
+        position = token.end()
+        if formula := token["formula"]:
+            parts.append(mathml(formula))
+        elif code := token["code"]:
+            parts.append(Markup("<code>{}</code>").format(code))
+        else:
+            label = inline(token["label"], linked)
+            parts.append(_link(label, token["target"], linked))
+    parts.append(escape(text[position:]))
+    return Markup("").join(parts)
+
+
+def _link(label: Markup, target: str, linked: Callable[[str], object]) -> Markup:
+    if target.startswith("#"):
+        linked(target[1:])
+    elif not target.startswith("https://"):
+        raise InvalidArgument("link", target, "#row-id or https://…")
+    return Markup('<a href="{}">{}</a>').format(target, label)

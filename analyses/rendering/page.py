@@ -1,0 +1,205 @@
+"""The page: sections, summary and provenance of one run, as one HTML file that needs nothing else.
+
+Everything comes from the stored results; the same results give the same bytes. Every link to a row
+must find its row on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from analyses.rendering.blocks import (
+    Block,
+    Bullets,
+    Estimate,
+    Finding,
+    Formula,
+    LineFigure,
+    RowTable,
+    Section,
+    Text,
+)
+from analyses.rendering.cells import cell, is_numeric, value_of
+from analyses.rendering.figures import drawings
+from analyses.rendering.formulas import mathml
+from analyses.rendering.inline import inline
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import CurveRow, Row
+
+
+@dataclass(frozen=True)
+class Part:
+    """One artefact's part of the page; `anchor` is its name."""
+
+    anchor: str
+    title: str
+    chapter: str
+    section: Section
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with values, nested: provenance, or a resolved configuration."""
+
+    title: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All of a page, before it is HTML. `notes` are warnings about the whole run."""
+
+    title: str
+    subtitle: str
+    lead: str
+    notes: Sequence[str]
+    summary: Sequence[Finding]
+    parts: Sequence[Part]
+    vocabularies: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    provenance: Facts
+    configuration: Sequence[Facts]
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("analyses.rendering", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+def html(page: Page) -> str:
+    """The page as HTML. `InvalidArgument` names a link to a row that the page does not show."""
+    writer = _Writer()
+    parts = [(part, writer.section(part.section)) for part in page.parts]
+    summary = [(writer.text(s.text), [writer.link(id) for id in s.rows]) for s in page.summary]
+    notes = [writer.text(note) for note in page.notes]
+    chapters: dict[str, list[tuple[Part, Markup]]] = {}
+    for part, body in parts:
+        chapters.setdefault(part.chapter, []).append((part, body))
+    writer.check_links({part.anchor for part in page.parts})
+    environment = _templates()
+    style, _, _ = environment.loader.get_source(environment, "page.css")  # type: ignore[union-attr]
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        notes=notes,
+        summary=summary,
+        chapters=chapters,
+        style=Markup(style),
+    )
+
+
+@dataclass
+class _Writer:
+    """Turns blocks into HTML, and remembers which rows have an anchor and which are linked to."""
+
+    anchors: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)
+
+    def text(self, text: str) -> Markup:
+        return inline(text, self.links.add)
+
+    def link(self, id: str) -> Markup:
+        self.links.add(id)
+        return Markup('<a class="evidence" href="#{}">{}</a>').format(id, id)
+
+    def check_links(self, others: set[str]) -> None:
+        for id in sorted(self.links - self.anchors - others):
+            raise InvalidArgument("link", id, "the id of a row that the page shows")
+
+    def section(self, section: Section) -> Markup:
+        return Markup("\n").join(self.block(block) for block in section.blocks)
+
+    def block(self, block: Block) -> Markup:
+        match block:
+            case Text():
+                return Markup("<p>{}</p>").format(self.text(block.text))
+            case Bullets():
+                items = Markup("").join(
+                    Markup("<li>{}</li>").format(self.text(item)) for item in block.items
+                )
+                return Markup("<ul>{}</ul>").format(items)
+            case Formula():
+                return Markup('<div class="formula">{}</div>').format(
+                    mathml(block.latex, display=True)
+                )
+            case RowTable():
+                return self.table(block)
+            case LineFigure():
+                return self.figure(block)
+
+    def table(self, table: RowTable) -> Markup:
+        """The rows; columns that hold numbers are aligned to the right."""
+        values = [[value_of(row, of) for of in table.columns.values()] for row in table.rows]
+        numeric = [
+            any(is_numeric(value) for value in column)
+            and all(value is None or is_numeric(value) for value in column)
+            for column in zip(*values, strict=True)
+        ] or [False] * len(table.columns)
+        body = [
+            (self._anchor(row), [cell(value, self.links.add) for value in line])
+            for row, line in zip(table.rows, values, strict=True)
+        ]
+        return self._render(
+            "table.html.j2",
+            caption=self.text(table.caption),
+            headings=list(zip(map(self.text, table.columns), numeric, strict=True)),
+            body=[(anchor, list(zip(cells, numeric, strict=True))) for anchor, cells in body],
+        )
+
+    def figure(self, figure: LineFigure) -> Markup:
+        """The drawings, the caption, and a table of the curves' values with their anchors."""
+        values = RowTable(
+            f"Values of the curves: {figure.y_label}.",
+            figure.curves,
+            {
+                "Panel": "panel",
+                "Curve": "method",
+                "First": lambda row: _at(row, _finite(row)[:1]),
+                "Lowest": lambda row: _at(
+                    row, sorted(_finite(row), key=row.estimate.__getitem__)[:1]
+                ),
+                "Last": lambda row: _at(row, _finite(row)[-1:]),
+                "Last step": lambda row: row.step[_finite(row)[-1]] if _finite(row) else None,
+            },
+        )
+        return self._render(
+            "figure.html.j2",
+            id=figure.id,
+            panels=drawings(figure),
+            caption=self.text(figure.caption),
+            values=self.table(values),
+        )
+
+    def _anchor(self, row: Row) -> str | None:
+        """The row's id where it is shown for the first time, None afterwards."""
+        if row.id in self.anchors:
+            return None
+        self.anchors.add(row.id)
+        return row.id
+
+    def _render(self, template: str, **values: Any) -> Markup:
+        return Markup(_templates().get_template(template).render(**values))
+
+
+def _finite(curve: CurveRow) -> list[int]:
+    """The positions in the curve that have a value."""
+    return [index for index, value in enumerate(curve.estimate) if value is not None]
+
+
+def _at(curve: CurveRow, positions: Iterable[int]) -> Estimate | None:
+    """The curve's value and band at the one position, or None without one."""
+    for index in positions:
+        lower, upper = (curve.lower[index], curve.upper[index]) if curve.lower else (None, None)
+        return Estimate(curve.estimate[index], lower, upper)
+    return None

@@ -1,0 +1,76 @@
+"""Runs artefacts: checks everything first, collects their rows, saves them, renders the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analyses.artefact import Artefact
+from analyses.progress import TimeLimited
+from analyses.provenance import collect
+from analyses.publish import render
+from analyses.settings import RunSettings
+from ml2o_core.devices import deterministic, resolve_device
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.progress import Progress, Stopped
+from ml2o_core.results import Results, Row
+
+
+def run_artefacts(
+    names: Sequence[str],
+    settings: RunSettings,
+    out: Path | str,
+    progress: Progress | None = None,
+    *,
+    left_out: Mapping[str, str] | None = None,
+) -> Results:
+    """Run the artefacts in this order; write `results.json` and `index.html` into the folder `out`.
+
+    Bad input raises before anything is computed or written. A run that reaches its time limit keeps
+    the artefacts that were finished and says which were not. `left_out` is for the caller to say
+    what else is missing, and why.
+    """
+    artefacts = [Artefact.lookup(name)() for name in dict.fromkeys(names)]
+    if not artefacts:
+        raise InvalidArgument("artefacts", list(names), ", ".join(Artefact.registry()))
+    for artefact in artefacts:
+        artefact.check(settings)
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InvalidArgument("out", str(out), "a folder, existing or new")
+    device = resolve_device(settings.device)
+    configuration = {a.name: a.configuration(settings).model_dump(mode="json") for a in artefacts}
+
+    listener = progress or Progress()
+    if settings.time_limit is not None:
+        listener = TimeLimited(listener, settings.time_limit)
+    provenance = collect(settings, device, datetime.now(UTC))
+    rows: list[Row] = []
+    seconds: dict[str, float] = {}
+    not_run = dict(left_out or {})
+    for artefact in artefacts:
+        begun = time.perf_counter()
+        try:
+            if isinstance(listener, TimeLimited):
+                listener.check()
+            with deterministic():
+                found = artefact.run(settings, listener)
+        except Stopped as stopped:
+            not_run[artefact.name] = str(stopped)
+            continue
+        rows += _owned(artefact, found)
+        seconds[artefact.name] = round(time.perf_counter() - begun, 3)
+    provenance = provenance.with_changes(seconds=seconds, not_run=not_run)
+    results = Results(tuple(rows), provenance.model_dump(mode="json"), configuration)
+    results.save(out)
+    render(out)
+    return results
+
+
+def _owned(artefact: Artefact, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows, after a check that they carry the artefact's name."""
+    for row in rows:
+        if row.artefact != artefact.name:
+            raise InvalidArgument("artefact", row.artefact, f"{artefact.name} (row {row.id})")
+    return rows
