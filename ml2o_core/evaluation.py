@@ -6,6 +6,7 @@ a tensor of losses of shape (R, N, S+1): R replicates, N problems, steps 0 … S
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ def tune_step(
     steps: int,
     *,
     grid: tuple[float, ...] = STEP_GRID,
-    score=min_log_mean,
+    score: Callable[[Tensor], Tensor] = min_log_mean,
     progress: Progress | None = None,
 ) -> Tuned:
     """Choose, for each replicate, the step of `grid` with the lowest `score` on `problems`.

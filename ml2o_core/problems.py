@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ml2o_core.seeding import generator
+from ml2o_core.seeding import Axis, generator
 from ml2o_core.tasks.base import TaskBatch, TaskFamily
 
 
@@ -43,7 +43,9 @@ def sample_problems(
     dtype: torch.dtype = torch.float64,
 ) -> Problems:
     """Draw `size` problems for each of `repeats` replicates, independently of every other axis."""
-    axes = [{"family": family.name, "repeat": r, "episode": episode} for r in range(repeats)]
+    axes: list[dict[str, Axis]] = [
+        {"family": family.name, "repeat": r, "episode": episode} for r in range(repeats)
+    ]
     tasks = [family.sample_batch(generator(seed, purpose=purpose, **a), size) for a in axes]
     start = [
         family.start_batch(generator(seed, purpose=f"{purpose} start", **a), size) for a in axes

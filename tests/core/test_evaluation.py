@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def test_the_grid_is_the_stated_one() -> None:
     assert STEP_GRID[0] == 1e-4
     assert STEP_GRID[-1] == 1.0
     assert [
-        round(math.log10(b / a), 12) for a, b in zip(STEP_GRID, STEP_GRID[1:], strict=False)
+        round(math.log10(b / a), 12) for a, b in pairwise(STEP_GRID)
     ] == [0.25] * 16
 
 
