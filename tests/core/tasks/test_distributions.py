@@ -84,6 +84,13 @@ def test_mixture_picks_one_component_for_the_whole_array() -> None:
     assert standard_errors(torch.stack([s[0, 0] for s in signs]), 0.0) < 5
 
 
+def test_mixture_draws_its_component_from_the_given_generator() -> None:
+    mixture, draw = Mixture(components=(Normal(sd=1),)), generator(0)
+    first, second = mixture.draw((4,), draw), mixture.draw((4,), draw)
+    assert not torch.isclose(first, second).any()
+    assert torch.equal(mixture.draw((4,), generator(0)), first)
+
+
 def test_mixture_weights_are_proportions() -> None:
     draw = generator(0)
     mixture = Mixture(components=SIGNS, weights=(1, 3))
@@ -100,6 +107,13 @@ def test_pick_never_takes_a_component_of_weight_zero(weights: list[float], seed:
     draw = generator(seed)
     for _ in range(20):
         assert weights[pick(tuple(weights), len(weights), draw)] > 0
+
+
+def test_pick_at_the_smallest_random_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """u = 0 still belongs to the first component that has a weight."""
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor(0.0))
+    assert pick((0.0, 0.0, 1.0), 3, generator(0)) == 2
+    assert pick((1.0, 0.0), 2, generator(0)) == 0
 
 
 @given(count=st.integers(1, 5), seed=st.integers(0, 2**31))
@@ -146,7 +160,7 @@ def test_bad_specs_get_one_line(values: object, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0), (0.0, 0.0), (1.0, 1.0, 1.0), ()])
+@pytest.mark.parametrize("weights", [(1.0,), (2.0, -1.0), (0.0, 0.0), (1.0, 1.0, 1.0), ()])
 def test_bad_weights(weights: tuple[float, ...]) -> None:
     with pytest.raises(InvalidArgument, match=r"weights: .* 2 numbers ≥ 0, not all of them 0"):
         Mixture(components=SIGNS, weights=weights)
