@@ -7,6 +7,7 @@ from typing import Any
 
 from analyses.artefact import Artefact, Chapter
 from analyses.provenance import Provenance
+from analyses.rendering.cells import label
 from analyses.settings import Preset
 from ml2o_core.results import (
     AssumptionVerdict,
@@ -62,7 +63,7 @@ def page_of(results: Results) -> str:
         page.Page(
             title=TITLE,
             subtitle=f"Preset {settings.preset}, profile {settings.profile}, seed {settings.seed}; "
-            f"run on {provenance.started}, in {sum(provenance.seconds.values()):.0f} s.",
+            f"run on {provenance.started[:10]}, in {sum(provenance.seconds.values()):.0f} s.",
             lead=LEADS[settings.preset],
             notes=[f"{name} is missing: {why}." for name, why in provenance.not_run.items()],
             summary=[f for a in artefacts for f in a.findings(results.of(a.name))],
@@ -71,7 +72,7 @@ def page_of(results: Results) -> str:
                 for a in artefacts
             ],
             vocabularies=[
-                (title, [(word.value, word.meaning) for word in words])
+                (title, [(label(word), word.meaning) for word in words])
                 for title, words in VOCABULARIES.items()
             ],
             provenance=page.Facts("Provenance", _facts(results.provenance)),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CurveRow, Row
@@ -98,6 +98,7 @@ class LineFigure:
     `roles` gives the role of each curve by its `method`; the order of `roles` is the order in which
     styles are given out, so that a method looks the same in every panel. Values are drawn on a
     linear axis as they are stored: a logarithm stays one, so that no magnitude is out of range.
+    Panels have a `shared` vertical range, or each its `own`.
     `description` is the text alternative; the curves' values are listed below the figure.
     """
 
@@ -108,6 +109,7 @@ class LineFigure:
     y_label: str
     curves: tuple[CurveRow, ...]
     roles: Mapping[str, Role]
+    y_range: Literal["shared", "own"] = "shared"
 
     def __post_init__(self) -> None:
         if not self.curves:

@@ -1,8 +1,8 @@
-"""A table cell as HTML, by the type of its value."""
+"""The cells of a table as HTML, by the type of their value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -31,6 +31,9 @@ _BAD = {
     ClaimVerdict.REVERSED,
     AssumptionVerdict.REFUTED,
 }
+_SHORT = 24
+"""Characters that a table cell holds without a line break."""
+
 _SYMBOLS = {"good": "✓", "bad": "✗", "open": "○"}
 
 
@@ -39,9 +42,21 @@ def value_of(row: Row, cell: Cell) -> Any:
     return getattr(row, cell) if isinstance(cell, str) else cell(row)
 
 
-def is_numeric(value: Any) -> bool:
-    """Whether the cell is a number, to be aligned to the right."""
-    return isinstance(value, (int, float, Number, Interval, Estimate))
+def layout(column: Sequence[Any], shown: Iterable[Markup]) -> str:
+    """How a column is set: a `number` to the right, `short` words on one line, `long` text wide."""
+    given = [value for value in column if value is not None]
+    if given and all(isinstance(v, (int, float, Number, Interval, Estimate)) for v in given):
+        return "number"
+    longest = max((len(text.striptags()) for text in shown), default=0)
+    return "short" if longest <= _SHORT else "long"
+
+
+def cells(column: Sequence[Any], linked: Callable[[str], object]) -> list[list[Markup]]:
+    """A column's cells; two columns where there are estimates: the values, and their intervals."""
+    if any(isinstance(value, Estimate) for value in column):
+        pairs = [numerals.estimate(value or Estimate(None, None, None)) for value in column]
+        return [list(part) for part in zip(*pairs, strict=True)]
+    return [[cell(value, linked) for value in column]]
 
 
 def cell(value: Any, linked: Callable[[str], object]) -> Markup:
@@ -57,8 +72,6 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
             )
         case Interval():
             return numerals.interval(value)
-        case Estimate():
-            return numerals.estimate(value)
         case Number() | int() | float():
             return numerals.numeral(value)
         case tuple():
@@ -70,10 +83,14 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
 def badge(verdict: Word) -> Markup:
     """A verdict as text with a symbol and a colour; its meaning on hovering."""
     tone = "good" if verdict in _GOOD else "bad" if verdict in _BAD else "open"
-    text = verdict.value.replace("_", " ").lower()
     return Markup('<span class="badge {}" title="{}">{} {}</span>').format(
-        tone, verdict.meaning, _SYMBOLS[tone], text
+        tone, verdict.meaning, _SYMBOLS[tone], label(verdict)
     )
+
+
+def label(word: Word) -> str:
+    """A word of a vocabulary as the page prints it."""
+    return word.value.replace("_", " ").lower()
 
 
 def _row_link(id: str, linked: Callable[[str], object]) -> Markup:

@@ -63,8 +63,7 @@ _RC: dict[str, Any] = {
 
 
 def drawings(figure: LineFigure) -> dict[str, Markup]:
-    """The panels' SVG elements by panel name, with the same vertical range."""
-    low, high = _range(figure.curves)
+    """The panels' SVG elements by panel name."""
     looks = styles(figure.roles)
     found = {}
     for index, (panel, curves) in enumerate(figure.panels.items()):
@@ -73,7 +72,7 @@ def drawings(figure: LineFigure) -> dict[str, Markup]:
             mpl.rcdefaults()  # whatever the reader's matplotlibrc says
             settings: Any = _RC | {"svg.hashsalt": prefix}
             mpl.rcParams.update(settings)
-            svg = _draw(figure, curves, looks, (low, high))
+            svg = _draw(figure, curves, looks)
         found[panel] = _embed(svg, prefix, f"{panel}: {figure.y_label}", _describe(figure, curves))
     return found
 
@@ -82,7 +81,6 @@ def _draw(
     figure: LineFigure,
     curves: Sequence[CurveRow],
     looks: dict[str, Style],
-    limits: tuple[float, float],
 ) -> str:
     canvas = Figure(figsize=(WIDTH, HEIGHT))
     FigureCanvasSVG(canvas)
@@ -94,7 +92,7 @@ def _draw(
     axes.set_axisbelow(True)
     for index, curve in enumerate(curves):
         _line(axes, curve, figure.roles[curve.method], looks[curve.method], index)
-    axes.set_ylim(limits)
+    axes.set_ylim(_range(figure.curves if figure.y_range == "shared" else curves))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_xlabel(figure.x_label)

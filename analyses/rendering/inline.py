@@ -20,7 +20,7 @@ def inline(text: str, linked: Callable[[str], object]) -> Markup:
     parts: list[Markup] = []
     position = 0
     for token in _TOKEN.finditer(text):
-        parts.append(escape(text[position : token.start()]))
+        parts.append(_plain(text[position : token.start()]))
         position = token.end()
         if formula := token["formula"]:
             parts.append(mathml(formula))
@@ -29,8 +29,13 @@ def inline(text: str, linked: Callable[[str], object]) -> Markup:
         else:
             label = inline(token["label"], linked)
             parts.append(_link(label, token["target"], linked))
-    parts.append(escape(text[position:]))
+    parts.append(_plain(text[position:]))
     return Markup("").join(parts)
+
+
+def _plain(text: str) -> Markup:
+    """Escaped text in which a hyphen before a number is a minus sign."""
+    return escape(re.sub(r"(?<![\w-])-(?=\d)", "−", text))
 
 
 def _link(label: Markup, target: str, linked: Callable[[str], object]) -> Markup:

@@ -22,15 +22,23 @@ def numeral(value: Number | float | int) -> Markup:
     if isinstance(value, int):
         return Markup(_signed(f"{value:d}"))
     number = Number.of(value)
+    if number.log10 is not None and number.log10 < _PLAIN.stop:
+        exact = Decimal(number.decimal)
+        if exact == exact.to_integral_value():
+            return Markup(_signed(f"{exact:.0f}"))
+    return _fixed(number)
+
+
+def _fixed(number: Number) -> Markup:
+    """Four significant digits, for an integer too."""
     if not number.is_finite:
         return Markup("−∞" if number.decimal.startswith("-") else "∞")
     if number.log10 is None:
         return Markup("0")
     mantissa, exponent = _rounded(number)
     if exponent in _PLAIN:
-        exact = Decimal(number.decimal)
-        places = 0 if exact == exact.to_integral_value() else max(0, DIGITS - 1 - exponent)
-        return Markup(_signed(f"{exact:.{places}f}"))
+        places = max(0, DIGITS - 1 - exponent)
+        return Markup(_signed(f"{Decimal(number.decimal):.{places}f}"))
     return Markup("{} × 10<sup>{}</sup>").format(_signed(str(mantissa)), _signed(str(exponent)))
 
 
@@ -50,8 +58,10 @@ def _signed(text: str) -> str:
 
 def interval(value: Interval) -> Markup:
     """[lower, upper]; one number where both look the same; ≥ or ≤ where an end is infinite."""
-    lower, upper = numeral(value.lower), numeral(value.upper)
-    if value.lower == value.upper or lower == upper:
+    if value.lower == value.upper:
+        return numeral(value.lower)
+    lower, upper = (_fixed(end) for end in (value.lower, value.upper))
+    if lower == upper:
         return lower
     if not value.upper.is_finite and value.lower.is_finite:
         return Markup("≥ {}").format(lower)
@@ -60,10 +70,10 @@ def interval(value: Interval) -> Markup:
     return Markup("[{}, {}]").format(lower, upper)
 
 
-def estimate(value: Estimate) -> Markup:
+def estimate(value: Estimate) -> tuple[Markup, Markup]:
     """The value and its interval, to two digits of the interval's width."""
     if value.value is None:
-        return NONE
+        return NONE, Markup("")
     places = 3
     if value.lower is not None and value.upper is not None and value.upper > value.lower:
         places = min(6, max(0, 1 - math.floor(math.log10(value.upper - value.lower))))
@@ -73,7 +83,7 @@ def estimate(value: Estimate) -> Markup:
 
     shown = Markup(fixed(value.value, ""))
     if value.lower is None and value.upper is None:
-        return shown
-    return Markup('{} <span class="interval">[{}, {}]</span>').format(
-        shown, fixed(value.lower, "−∞"), fixed(value.upper, "∞")
+        return shown, Markup("")
+    return shown, Markup('<span class="interval">[{}, {}]</span>').format(
+        fixed(value.lower, "−∞"), fixed(value.upper, "∞")
     )

@@ -25,7 +25,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
-from analyses.rendering.cells import cell, is_numeric, value_of
+from analyses.rendering.cells import cells, layout, value_of
 from analyses.rendering.figures import drawings
 from analyses.rendering.formulas import mathml
 from analyses.rendering.inline import inline
@@ -105,6 +105,7 @@ class _Writer:
 
     anchors: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
+    tables: int = 0
 
     def text(self, text: str) -> Markup:
         return inline(text, self.links.add)
@@ -139,22 +140,25 @@ class _Writer:
                 return self.figure(block)
 
     def table(self, table: RowTable) -> Markup:
-        """The rows; columns that hold numbers are aligned to the right."""
-        values = [[value_of(row, of) for of in table.columns.values()] for row in table.rows]
-        numeric = [
-            any(is_numeric(value) for value in column)
-            and all(value is None or is_numeric(value) for value in column)
-            for column in zip(*values, strict=True)
-        ] or [False] * len(table.columns)
-        body = [
-            (self._anchor(row), [cell(value, self.links.add) for value in line])
-            for row, line in zip(table.rows, values, strict=True)
-        ]
+        """The rows; numbers are aligned to the right, an estimate takes two columns."""
+        self.tables += 1
+        headings = []
+        body: list[tuple[str | None, list[tuple[Markup, str]]]]
+        body = [(self._anchor(row), []) for row in table.rows]
+        for heading, of in table.columns.items():
+            values = [value_of(row, of) for row in table.rows]
+            columns = cells(values, self.links.add)
+            kind = layout(values, columns[0])
+            headings.append((self.text(heading), kind, len(columns)))
+            for column in columns:
+                for (_, line), content in zip(body, column, strict=True):
+                    line.append((content, kind))
         return self._render(
             "table.html.j2",
+            id=f"table-{self.tables}",
             caption=self.text(table.caption),
-            headings=list(zip(map(self.text, table.columns), numeric, strict=True)),
-            body=[(anchor, list(zip(cells, numeric, strict=True))) for anchor, cells in body],
+            headings=headings,
+            body=body,
         )
 
     def figure(self, figure: LineFigure) -> Markup:

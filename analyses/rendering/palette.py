@@ -34,7 +34,12 @@ class Style:
 
 
 _SOLID: tuple[float, ...] = ()
-_CYCLE = tuple(name for name in COLOURS if name != "text")
+_CYCLES = {
+    Role.LEARNED: ("vermillion", "blue", "green", "purple", "orange", "sky"),
+    Role.ANALYTIC: ("orange", "sky", "purple", "green", "blue", "vermillion"),
+    Role.OBSERVED: ("text", "green", "sky", "purple", "orange", "blue"),
+    Role.BOUND: ("vermillion", "blue", "purple", "orange", "sky", "green"),
+}
 _MARKERS = {
     Role.LEARNED: "osD^vP",
     Role.ANALYTIC: "x+1234",
@@ -47,7 +52,6 @@ _DASHES: dict[Role, tuple[tuple[float, ...], ...]] = {
     Role.OBSERVED: (_SOLID,),
     Role.BOUND: ((6, 2), (2, 1.5), (6, 2, 1.5, 2), (9, 3)),
 }
-_FIRST_COLOUR = {Role.LEARNED: 0, Role.ANALYTIC: 3, Role.OBSERVED: 1, Role.BOUND: 0}
 _WIDTHS = {Role.LEARNED: 2.2, Role.ANALYTIC: 1.3, Role.OBSERVED: 2.0, Role.BOUND: 1.8}
 
 
@@ -61,9 +65,11 @@ def styles(roles: Mapping[str, Role]) -> dict[str, Style]:
         if role is Role.OPTIMUM:
             given[name] = Style("text", (1, 1.6), "", 1.8)
             continue
-        colour = _CYCLE[(_FIRST_COLOUR[role] + index) % len(_CYCLE)]
-        dashes, markers = _DASHES[role], _MARKERS[role]
+        colours, dashes, markers = _CYCLES[role], _DASHES[role], _MARKERS[role]
         given[name] = Style(
-            colour, dashes[index % len(dashes)], markers[index % len(markers)], _WIDTHS[role]
+            colours[index % len(colours)],
+            dashes[index % len(dashes)],
+            markers[index % len(markers)],
+            _WIDTHS[role],
         )
     return given
