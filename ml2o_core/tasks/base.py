@@ -6,8 +6,8 @@ tasks and starting points. Neither knows about batches: `ml2o_core.unroll` maps 
 
 To add a family, write one file in this package: a frozen dataclass `Task` whose fields are all
 tensors, with `loss` (the rest has defaults through autodiff), and a `TaskFamily` with a `name`, a
-`sample` and a `start`, every field with a default. The registry finds it, and the contract test runs
-on it. Where it has several distributions worth a name, `distributions` lists them.
+`sample` and a `start`, every field with a default. The registry finds it, and the contract test
+runs on it. Where it has several distributions worth a name, `distributions` lists them.
 """
 
 from __future__ import annotations
