@@ -1,0 +1,100 @@
+"""The constants of A3 and A4 for two quadratic tasks and the scalar gain rule m(z, φ) = −φz.
+
+With ∇lⁱ(x) = H_i x − c_i, X a ball about x_0, Φ = [φ_lo, φ_hi] and Z = {z : ‖z‖ ≤ M}:
+
+    M = max_i sup_X ‖H_i x − c_i‖    L = max_i ‖H_i‖    ρ = 0
+    M_m1 = sup_Φ |φ|                 M_m2 = sup_Z ‖z‖   L_m = 1
+    Δ = sup_X ‖(H_1 − H_2)x − (c_1 − c_2)‖              Δ̃ = ‖H_1 − H_2‖
+
+L_m = 1 because ∇₁m = −φI and ∇₂m = −z.
+"""
+
+from __future__ import annotations
+
+from flint import arb
+from jaxtyping import Float
+from torch import Tensor
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import EndMethod
+from ml2o_theory.arithmetic import exact, norm, precision, vector
+from ml2o_theory.closed_forms import geometric_sum
+from ml2o_theory.constants.base import Constants
+from ml2o_theory.constants.quadratic import (
+    gradient_norm_on_ball,
+    gradient_supremum,
+    hessian_norm,
+)
+from ml2o_theory.constants.spectral import cholesky, spectral_norm
+from ml2o_theory.enclosure import Enclosure, Norm, maximum
+from ml2o_theory.exact_quadratic import ExactQuadratic, QuadraticPair
+from ml2o_theory.regions import Ball, ParameterInterval, Region
+from ml2o_theory.task_difference import gradient_difference, hessian_difference
+
+
+def pair_region(pair: QuadraticPair, phi: ParameterInterval, steps: int) -> Region:
+    """A region that holds both tasks' trajectories, for all φ ∈ Φ and t ≤ T = `steps`.
+
+    X is a ball about x_0 and Z one about 0; both radii are proved.
+    """
+    if steps < 1:
+        raise InvalidArgument("steps", steps, "an integer ≥ 1")
+    first, second = pair.gradients
+    with precision():
+        radius = _travel(first, pair.x0, phi, steps).max(_travel(second, pair.x0, phi, steps))
+        x = Ball(tuple(pair.x0.tolist()), radius.upper())
+        M = gradient_norm_on_ball(first, x).upper.max(gradient_norm_on_ball(second, x).upper)
+        z = Ball((0.0,) * pair.x0.numel(), M.upper())
+    return Region(x, phi, z, pair.sample, steps)
+
+
+def _travel(
+    quadratic: ExactQuadratic, x0: Float[Tensor, " d"], phi: ParameterInterval, steps: int
+) -> arb:
+    """An upper bound of ‖x_t − x_0‖ over φ ∈ Φ and t ≤ T = `steps`.
+
+    With g = ∇l(x_0), H's spectrum in [0, ‖H‖] and w = 1 − φh its image under 1 − φh, either of
+
+        ‖x_t − x_0‖ = ‖φ Σ_{s<t} (I − φH)^s g‖   ≤ sup|φ| S_T(sup|w|) ‖g‖
+        ‖x_t − x_0‖ = ‖(I − (I − φH)^t) H⁻¹g‖    ≤ sup|1 − w^t| ‖H⁻¹g‖   where H is invertible
+    """
+    g = quadratic.gradient(vector(x0))
+    lowest, highest = exact(phi.lower), exact(phi.upper)
+    norm_H = spectral_norm(quadratic.H)[1]
+    w_lowest = 1 - (highest * norm_H).max(arb(0))
+    w_highest = 1 - (lowest * norm_H).min(arb(0))
+    w = w_highest.max(-w_lowest)
+    travel = abs(lowest).max(abs(highest)) * geometric_sum(w, steps) * norm(g)
+    factor = cholesky(quadratic.H)
+    if factor is not None:
+        # w^t ≥ −max(−w_lowest, 0)^t, and this is worst at t = 1 or at t = T.
+        below = (-w_lowest).max(arb(0))
+        growth = (1 + below.max(below**steps)).max(w**steps - 1)
+        distance = norm(factor.transpose().solve(factor.solve(g)))
+        travel = travel.min(growth * distance)
+    return travel
+
+
+def pair_constants(pair: QuadraticPair, region: Region) -> Constants:
+    """All constants of Proposition 1 on `region`, which must be one of this pair."""
+    if pair.sample != region.sample:
+        raise InvalidArgument("region", region.sample, f"a region of this pair, {pair.sample}")
+    first, second = pair.gradients
+
+    def exactly(value: arb, norm: Norm) -> Enclosure:
+        return Enclosure.exactly(value, EndMethod.CLOSED_FORM, norm=norm, region=region.id)
+
+    gain = abs(exact(region.phi.lower)).max(abs(exact(region.phi.upper)))
+    return Constants(
+        region,
+        {
+            "M": maximum(gradient_supremum(first, region), gradient_supremum(second, region)),
+            "L": maximum(hessian_norm(first, region), hessian_norm(second, region)),
+            "rho": exactly(arb(0), Norm.SPECTRAL),
+            "M_m1": exactly(gain, Norm.SPECTRAL),
+            "M_m2": exactly(region.z.radius, Norm.EUCLIDEAN),
+            "L_m": exactly(arb(1), Norm.SPECTRAL),
+            "Delta": gradient_difference(first, second, region),
+            "Delta_tilde": hessian_difference(first, second, region),
+        },
+    )

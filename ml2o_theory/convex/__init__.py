@@ -1,0 +1,1 @@
+"""Everything that uses CVXPY; nothing else imports it."""

@@ -1,0 +1,1 @@
+"""What is observed: gradients of the optimizer's risk, from real unrolls and enclosed."""

@@ -1,0 +1,88 @@
+r"""Proposition 1 (Lemma 12): how far apart two tasks make the gradients of the optimizer's risk.
+
+Statement
+    For all φ ∈ Φ,  ‖∇g_T¹(φ) − ∇g_T²(φ)‖ ≤ M Δ_J + P_T Δ Q^T,  with Q = 1 + M_m1 L,
+    P_t = M_m2 Σ_{s<t} Q^s,  Δ_J = Σ_{t<T} Q^{T−1−t} (Δ_A,t P_t + Δ_B,t),
+    Δ_A,t = M_m1 (Δ̃ + ρ M_m1 Δ S_t) + L L_m Δ Q^t  and  Δ_B,t = L_m Δ Q^t.
+
+Hypotheses
+    A3a–e for both tasks and the rule, and A4, on X × Φ × Z with X ⊇ both trajectories convex and
+    Z ⊇ conv ∇lⁱ(X); a memoryless rule; the same x_0 and φ for both tasks; the final loss is scored,
+    g_T(φ) = l(x_T(φ)); graph mode `full`. A1 and A2 are not used.
+
+Constants
+    M, L, ρ, M_m1, M_m2, L_m, Δ, Δ̃: the bound increases in each, so upper ends make it certain and
+    a constant that is only sampled makes it too small.
+
+Source
+    Proposition 1 and Lemma 12 in Appendix A of the paper, whose printed orders are
+    O(T Q^{T−1} Δ̃ + Q^{2T−2} Δ).
+
+Derivation
+    ∇g_Tⁱ = J_Tⁱᵀ∇l(x_Tⁱ). Add and subtract J_T²ᵀ∇l¹(x_T¹):
+    ‖∇g_T¹ − ∇g_T²‖ ≤ ‖J_T¹ − J_T²‖ M + ‖J_T²‖ ‖∇l¹(x_T¹) − ∇l²(x_T²)‖. Lemma 11 bounds the first
+    factor by Δ_J and Lemma 5 ‖J_T²‖ by P_T; the last factor is at most Δ + L δx_T (A4, A3b and
+    Lemma 8), which is Δ Q^T when Q = 1 + M_m1 L. The code keeps Δ + L δx_T, because the identity
+    fails at the other levels of the ladder.
+
+Trivial bound
+    ‖∇g_T¹‖ + ‖∇g_T²‖ ≤ 2 M_g = 2 M P_T (Lemma 13): it knows nothing of the tasks' difference.
+
+Checked
+    Instances: two quadratic tasks and the scalar gain rule, with certified constants, against ∇g_T
+    enclosed in ball arithmetic. The recursion against the closed form in exact rationals.
+Not checked
+    Other tasks and rules; the supremum over Φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ml2o_theory.recursion import Number, ScoreConstants, StepConstants, bounds
+from ml2o_theory.statements.base import Statement
+
+
+class Proposition1(Statement):
+    """Two tasks' optimizer gradients differ by at most M Δ_J + P_T Δ Q^T."""
+
+    name: ClassVar[str] = "proposition1"
+    number: ClassVar[str] = "Proposition 1"
+    title: ClassVar[str] = "Difference of two tasks' optimizer gradients"
+    latex: ClassVar[str] = (
+        r"\| \nabla g_T^1(\varphi) - \nabla g_T^2(\varphi) \|"
+        r" \le M \sum_{t=0}^{T-1} Q^{T-1-t} ( \Delta_{A,t} P_t + \Delta_{B,t} ) + P_T \Delta Q^T"
+    )
+    glossary: ClassVar[Mapping[str, str]] = {
+        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
+        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
+        r"\Delta_{A,t} = M_{m1} ( \tilde\Delta + \rho M_{m1} \Delta \sum_{s=0}^{t-1} Q^s )"
+        r" + L L_m \Delta Q^t": "bounds the difference of the two tasks' step Jacobians in x",
+        r"\Delta_{B,t} = L_m \Delta Q^t": "bounds the difference of their step Jacobians in φ",
+    }
+    hypotheses: ClassVar[tuple[str, ...]] = (
+        "A3a–A3e for both tasks and the rule on X × Φ × Z",
+        "A4 on X",
+        "a memoryless rule, and the same x_0 and φ for both tasks",
+        "the final loss is scored; graph mode full",
+    )
+    constants: ClassVar[tuple[str, ...]] = (
+        "M",
+        "L",
+        "rho",
+        "M_m1",
+        "M_m2",
+        "L_m",
+        "Delta",
+        "Delta_tilde",
+    )
+
+    def formula(self, steps: Sequence[StepConstants], score: ScoreConstants) -> Number:
+        """M Δ_J + P_T (Δ + L δx_T)."""
+        b = bounds(steps)
+        return score.M * b.Delta_J + b.P * (score.Delta + score.L * b.delta_x)
+
+    def trivial_formula(self, steps: Sequence[StepConstants], score: ScoreConstants) -> Number:
+        """M_g¹ + M_g² = 2 M P_T."""
+        return 2 * score.M * bounds(steps).P
