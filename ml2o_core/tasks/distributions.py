@@ -35,7 +35,7 @@ class Distribution(Registered):
 
 
 class Uniform(Distribution):
-    """Independent entries, uniform on [low, high)."""
+    """Independent entries, uniform on [low, high]."""
 
     name: ClassVar[str] = "uniform"
     low: float
@@ -43,13 +43,14 @@ class Uniform(Distribution):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low > self.high:
-            raise InvalidArgument("high", self.high, f"a number ≥ low = {self.low}")
+        if not 0 <= self.high - self.low < math.inf:
+            allowed = f"a number ≥ low = {self.low}, at a finite distance"
+            raise InvalidArgument("high", self.high, allowed)
         return self
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        u = torch.rand(shape, dtype=torch.float64, generator=generator)
-        return u.mul_(self.high - self.low).add_(self.low)
+        array = torch.empty(shape, dtype=torch.float64)
+        return array.uniform_(self.low, self.high, generator=generator)
 
 
 class Normal(Distribution):
@@ -60,8 +61,8 @@ class Normal(Distribution):
     mean: float = 0.0
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        z = torch.randn(shape, dtype=torch.float64, generator=generator)
-        return z.mul_(self.sd).add_(self.mean)
+        array = torch.empty(shape, dtype=torch.float64)
+        return array.normal_(self.mean, self.sd, generator=generator)
 
 
 class Fixed(Distribution):

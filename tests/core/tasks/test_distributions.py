@@ -143,6 +143,7 @@ def test_spec_survives_json(distribution: Distribution) -> None:
     ("values", "message"),
     [
         ({"name": "uniform", "low": 1, "high": 0}, "high: got 0.0; allowed: a number ≥ low = 1.0"),
+        ({"name": "uniform", "low": -1e308, "high": 1e308}, "high: got 1e+308; allowed: a number"),
         ({"name": "normal", "sd": -1}, "sd: got -1; allowed: "),
         ({"name": "normal", "sd": float("nan")}, "sd: got nan; allowed: "),
         ({"name": "normal", "sd": 1, "sdd": 2}, "sdd: got 2; allowed: known keys (mean, sd)"),
