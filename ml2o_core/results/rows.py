@@ -82,6 +82,12 @@ def flatten(row: Row) -> dict[str, Any]:
     return flat
 
 
+def record_columns(row_type: type[Row]) -> list[str]:
+    """The columns of a data frame of such rows."""
+    fields = row_type.model_fields.items()
+    return [column for name, field in fields for column in _cells(name, None, field.annotation)]
+
+
 def _cells(name: str, value: Any, annotation: Any) -> dict[str, Any]:
     if _mentions(annotation, Interval):
         lower, upper = (value.lower, value.upper) if value is not None else (None, None)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 
@@ -32,6 +32,7 @@ from ml2o_core.results.rows import (
     ScoreRow,
 )
 from ml2o_core.results.table import Table
+from ml2o_core.results.vocabulary import CheckVerdict
 
 FORMAT = "ml2o-results"
 VERSION = 1
@@ -115,6 +116,26 @@ class Results:
         rows = tuple(row for row in self.rows if row.artefact == artefact)
         chosen = {k: v for k, v in self.configuration.items() if k == artefact}
         return Results(rows, self.provenance, chosen)
+
+    @property
+    def faults(self) -> tuple[CheckRow, ...]:
+        """The checks that a caller should not overlook: VIOLATED or SOLVER_FAILED."""
+        loud = {CheckVerdict.VIOLATED, CheckVerdict.SOLVER_FAILED}
+        return tuple(row for row in self.checks if row.verdict in loud)
+
+    def export(self, folder: Path | str, form: Literal["csv", "parquet", "latex"]) -> list[Path]:
+        """Write every table that has rows into `folder`, as `<table>.csv`, `.parquet` or `.tex`."""
+        writers = {"csv": Table.to_csv, "parquet": Table.to_parquet, "latex": Table.to_latex}
+        if form not in writers:
+            raise InvalidArgument("form", form, ", ".join(writers))
+        suffix = "tex" if form == "latex" else form
+        written = []
+        for name, table in self.tables.items():
+            if len(table):
+                written.append(Path(folder) / f"{name}.{suffix}")
+                written[-1].parent.mkdir(parents=True, exist_ok=True)
+                writers[form](table, written[-1])
+        return written
 
     def save(self, folder: Path | str) -> Path:
         """Write the run into `folder`, made if it is missing; replaces an older run atomically."""

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from enum import EnumType
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import pandas as pd
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results.rows import Row
+from ml2o_core.results.rows import Row, record_columns
 
 R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a schema; `values` is its closed vocabulary, or None."""
+    """A column of a schema; `values` is the closed vocabulary of a `word`, None for other types."""
 
     name: str
     type: str
@@ -66,7 +66,8 @@ class Table(Generic[R]):
 
     def to_frame(self) -> pd.DataFrame:
         """A data frame with one row a record; a number `x` also as `x_decimal` and `x_log10`."""
-        return pd.DataFrame.from_records([record for row in self for record in row.records()])
+        records = [record for row in self for record in row.records()]
+        return pd.DataFrame.from_records(records, columns=record_columns(self.row_type))
 
     def to_csv(self, path: Path | str) -> None:
         """Write the data frame as CSV."""
@@ -127,7 +128,7 @@ def schema(row_type: type[Row]) -> list[Column]:
         found.append(
             Column(
                 name=name,
-                type=" or ".join(_type_name(kind) for kind in options),
+                type=_type_name(annotation),
                 unit=extra.get("unit"),
                 description=field.description or "",
                 values=tuple(str(word.value) for word in words[0]) if words else None,  # type: ignore[var-annotated]
@@ -136,7 +137,12 @@ def schema(row_type: type[Row]) -> list[Column]:
     return found
 
 
+_TYPE_NAMES = {str: "text", float: "number", int: "integer", types.NoneType: "none"}
+
+
 def _type_name(kind: Any) -> str:
-    if kind is types.NoneType:
-        return "none"
-    return "text" if kind is str else getattr(kind, "__name__", str(kind))
+    if get_origin(kind) is tuple:
+        return f"list of {_type_name(get_args(kind)[0])}"
+    if isinstance(kind, types.UnionType):
+        return " or ".join(map(_type_name, get_args(kind)))
+    return "word" if isinstance(kind, EnumType) else _TYPE_NAMES.get(kind, kind.__name__.lower())
