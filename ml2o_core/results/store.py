@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import pandas as pd
 
@@ -123,8 +123,8 @@ class Results:
         loud = {CheckVerdict.VIOLATED, CheckVerdict.SOLVER_FAILED}
         return tuple(row for row in self.checks if row.verdict in loud)
 
-    def export(self, folder: Path | str, form: Literal["csv", "parquet", "latex"]) -> list[Path]:
-        """Write every table that has rows into `folder`, as `<table>.csv`, `.parquet` or `.tex`."""
+    def export(self, folder: Path | str, form: str) -> list[Path]:
+        """Write every table that has rows into `folder`; `form` is csv, parquet or latex."""
         writers = {"csv": Table.to_csv, "parquet": Table.to_parquet, "latex": Table.to_latex}
         if form not in writers:
             raise InvalidArgument("form", form, ", ".join(writers))
