@@ -18,7 +18,8 @@ class LinearGain(MemorylessRule):
     """m(z, φ) = −φz, gradient descent whose step size is φ.
 
     φ is `{"gain": …}` of shape () for `scalar`, (d,) for `diagonal` (−φ⊙z), (d, d) for `full`
-    (−Φz). The constants of A3 are exact: M_m1 = sup‖φ‖, M_m2 = sup‖z‖, L_m = 1, ρ_m = 0.
+    (−Φz). The constants of A3 are exact: M_m1 = sup‖Φ‖ (spectral), M_m2 = sup‖z‖ (sup max_k |z_k|
+    for `diagonal`), L_m = 1, ρ_m = 0.
     """
 
     name: ClassVar[str] = "gain"
