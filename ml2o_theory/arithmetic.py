@@ -68,9 +68,19 @@ def identity(d: int) -> arb_mat:
     return arb_mat(d, d, [int(i == j) for i in range(d) for j in range(d)])
 
 
+def squared_norm(x: arb_mat) -> arb:
+    """‖x‖² of a vector, ‖·‖_F² of a matrix."""
+    # v * v, not v**2: a power of a ball about 0 is NaN in python-flint 0.9.
+    return sum((v * v for v in x.entries()), arb(0))
+
+
 def norm(x: arb_mat) -> arb:
     """Euclidean norm of a vector, Frobenius norm of a matrix."""
-    return sum((v**2 for v in x.entries()), arb(0)).nonnegative_part().sqrt()
+    squared = squared_norm(x)
+    if squared > 0:
+        return squared.sqrt()
+    # The ball may reach below 0, where the root is not defined and the exact sum cannot be.
+    return arb(0).union(squared.upper().sqrt())
 
 
 def float_above(value: arb) -> float:
@@ -88,10 +98,10 @@ def float_below(value: arb) -> float:
 
 
 def decimal(value: arb, *, up: bool, digits: int = DIGITS) -> str:
-    """An exact number in scientific notation with `digits` digits, rounded up or down."""
+    """An exact number in scientific notation, rounded up or down by ≤ 2 units of the last digit."""
     if not value.is_finite():
         return "inf" if value > 0 else "-inf"
-    middle, radius, exponent = (int(part) for part in value.mid_rad_10exp(digits))
+    middle, radius, exponent = (int(part) for part in value.mid_rad_10exp(digits + 10))
     mantissa = middle + radius if up else middle - radius
     excess = max(len(str(abs(mantissa))) - digits, 0)
     mantissa = -(-mantissa // 10**excess) if up else mantissa // 10**excess

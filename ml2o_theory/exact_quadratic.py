@@ -19,7 +19,7 @@ from ml2o_theory.arithmetic import matrix, precision, vector
 from ml2o_theory.regions import sample_id
 
 _EXACT_BITS = 4500
-"""Enough for any sum of products of two float64 numbers: exponents from −2148 to 2048, and guard."""
+"""Enough for any sum of products of two float64 numbers: exponents −2148 to 2048, and guard."""
 
 
 @dataclass(frozen=True)

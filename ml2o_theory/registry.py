@@ -17,7 +17,8 @@ def statements() -> dict[str, Statement]:
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for _, member in inspect.getmembers(module, inspect.isclass):
-            if member.__module__ == module.__name__ and not inspect.isabstract(member):
+            own = member.__module__ == module.__name__
+            if own and issubclass(member, Statement) and not inspect.isabstract(member):
                 found[member.name] = member()
     return dict(sorted(found.items()))
 

@@ -1,4 +1,4 @@
-"""StatementCheck: one statement held against one observation. Evidence goes in, the verdict follows.
+"""One statement held against one observation: evidence goes in, the verdict follows.
 
 A verdict cannot be set: it is derived from the enclosures of what was observed and of what the
 statement allows, in this order:
@@ -43,11 +43,12 @@ class RegionSearch:
 class StatementCheck:
     """A statement, what was observed for it, and what it allows.
 
-    `statement` is the number in the paper; `tasks` and `rule` say in words what was run; `constants`
-    are the symbols used, whose ids are those of `region`. `trivial` is the bound that the statement
-    declares as saying nothing. `refuted` (an assumption that fails, with its witness), `failure` (a
-    number that could not be computed) and `uncertified` (a hypothesis or side condition that is
-    neither proved nor refuted) are sentences, None where there is nothing to say.
+    `statement` is the number in the paper; `tasks` and `rule` say in words what was run;
+    `constants` are the symbols used, whose ids are those of `region`. `trivial` is the bound that
+    the statement declares as saying nothing. `refuted` (an assumption that fails, with its
+    witness), `failure` (a number that could not be computed) and `uncertified` (a hypothesis or
+    side condition that is neither proved nor refuted) are sentences, None where there is nothing
+    to say.
     """
 
     statement: str
@@ -68,7 +69,8 @@ class StatementCheck:
     search: RegionSearch | None = None
 
     def __post_init__(self) -> None:
-        if (self.observed is None or self.bound is None) and self.failure is None:
+        incomplete = self.observed is None or self.bound is None
+        if incomplete and self.failure is None and self.refuted is None:
             raise InvalidArgument("failure", None, "why there is no observation or no bound")
         for number in (self.observed, self.bound, self.trivial):
             if number is not None and number.region != self.region.id:

@@ -63,12 +63,12 @@ def _travel(
     norm_H = spectral_norm(quadratic.H)[1]
     w_lowest = 1 - (highest * norm_H).max(arb(0))
     w_highest = 1 - (lowest * norm_H).min(arb(0))
-    w = w_highest.max(-w_lowest)
+    w = w_highest.max(-w_lowest).upper()
     travel = abs(lowest).max(abs(highest)) * geometric_sum(w, steps) * norm(g)
     factor = cholesky(quadratic.H)
     if factor is not None:
         # w^t ≥ −max(−w_lowest, 0)^t, and this is worst at t = 1 or at t = T.
-        below = (-w_lowest).max(arb(0))
+        below = (-w_lowest).max(arb(0)).upper()
         growth = (1 + below.max(below**steps)).max(w**steps - 1)
         distance = norm(factor.transpose().solve(factor.solve(g)))
         travel = travel.min(growth * distance)

@@ -25,7 +25,7 @@ def cholesky(S: arb_mat) -> arb_mat | None:
     d = S.nrows()
     L = arb_mat(d, d)
     for j in range(d):
-        pivot = S[j, j] - sum((L[j, k] ** 2 for k in range(j)), arb(0))
+        pivot = S[j, j] - sum((L[j, k] * L[j, k] for k in range(j)), arb(0))
         if not pivot > 0:
             return None
         L[j, j] = pivot.sqrt()
@@ -35,7 +35,7 @@ def cholesky(S: arb_mat) -> arb_mat | None:
 
 
 def spectral_norm(K: arb_mat) -> tuple[arb, arb, Tensor]:
-    """(lower, upper, v): lower ≤ ‖K‖ ≤ upper, and ‖Kv‖/‖v‖ ≥ lower; K of shape (n, d), v of (d,)."""
+    """(lower, upper, v) for K of shape (n, d): lower ≤ ‖K‖ ≤ upper, and v (d,) attains lower."""
     frobenius = norm(K)
     if not frobenius > 0:
         return arb(0), frobenius, torch.eye(K.ncols(), dtype=torch.float64)[0]
@@ -46,6 +46,6 @@ def spectral_norm(K: arb_mat) -> tuple[arb, arb, Tensor]:
     gram = scaled.transpose() * scaled
     for margin in MARGINS:
         s = exact(singular[0].item() * (1 + margin))
-        if cholesky(s**2 * identity(K.ncols()) - gram) is not None:
+        if cholesky(s * s * identity(K.ncols()) - gram) is not None:
             return lower, s * frobenius, v
     return lower, frobenius, v

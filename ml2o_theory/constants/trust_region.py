@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from ml2o_core.results import EndMethod
-from ml2o_theory.arithmetic import INFINITY, exact, identity, norm, to_tensor, vector
+from ml2o_theory.arithmetic import INFINITY, exact, identity, norm, squared_norm, to_tensor, vector
 from ml2o_theory.constants.spectral import MARGINS, cholesky, spectral_norm
 
 
@@ -43,7 +43,7 @@ def affine_norm_on_ball(K: arb_mat, k: arb_mat, r: arb) -> BallSupremum:
     # With u = ry, ‖y‖ ≤ 1, and K scaled to norm 1, the magnitude of r is out of the way.
     scale = norm(K)
     K_scaled, shift = K / scale, k / (r * scale)
-    # Beyond 1e30 the norm product below is as good as exact; the cap keeps the guess in float range.
+    # Beyond 1e30 the norm product below is as good as exact; the cap keeps the guess a float.
     guess = shift / (norm(shift) / arb(1e30)).max(arb(1))
     multiplier, y = _secular_solution(to_tensor(K_scaled), to_tensor(guess).flatten())
     inside = vector(y) / norm(vector(y)).max(arb(1))
@@ -63,7 +63,7 @@ def _dual_value(K: arb_mat, k: arb_mat, multiplier: float) -> arb:
         L = cholesky(mu * identity(K.ncols()) - gram)
         if L is not None:
             w = L.solve(K.transpose() * k)
-            return (norm(k) ** 2 + mu + norm(w) ** 2).sqrt()
+            return (squared_norm(k) + mu + squared_norm(w)).sqrt()
     return INFINITY
 
 

@@ -40,9 +40,7 @@ def gradient_gaps(pair: QuadraticPair, region: Region, phi: float, steps: int) -
     if not 1 <= steps <= region.steps:
         raise InvalidArgument("steps", steps, f"1 to {region.steps}")
     bits, gaps = BITS, _gaps(pair, phi, steps, BITS)
-    while bits < _MOST_BITS and not all(
-        gap.rad() <= RELATIVE_WIDTH * abs(gap.mid()) for gap in gaps
-    ):
+    while bits < _MOST_BITS and not all(map(_is_narrow, gaps)):
         bits *= 2
         gaps = _gaps(pair, phi, steps, bits)
     with precision():
@@ -56,6 +54,10 @@ def gradient_gaps(pair: QuadraticPair, region: Region, phi: float, steps: int) -
             )
             for gap in gaps
         ]
+
+
+def _is_narrow(gap: arb) -> bool:
+    return bool(gap.rad() <= RELATIVE_WIDTH * abs(gap.mid()))
 
 
 def _gaps(pair: QuadraticPair, phi: float, steps: int, bits: int) -> list[arb]:

@@ -11,7 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ml2o_core.tasks.lasso import LassoTask
-from ml2o_theory.arithmetic import exact, float_above, float_below, matrix, norm, precision, vector
+from ml2o_theory.arithmetic import (
+    exact,
+    float_above,
+    float_below,
+    matrix,
+    precision,
+    squared_norm,
+    vector,
+)
 
 
 def lasso_bounds(task: LassoTask, x: Float[Tensor, " d"]) -> tuple[float, float]:
@@ -20,10 +28,10 @@ def lasso_bounds(task: LassoTask, x: Float[Tensor, " d"]) -> tuple[float, float]
     with precision():
         u = b - A * vector(x)
         ell1 = sum((abs(v) for v in vector(x).entries()), arb(0))
-        primal = norm(u) ** 2 / 2 + weight * ell1
+        primal = squared_norm(u) / 2 + weight * ell1
         slope = max((v.abs_upper() for v in (A.transpose() * u).entries()), default=arb(0))
         theta = u if slope <= weight else u * (weight / slope).lower()
-        dual = (b.transpose() * theta)[0, 0] - norm(theta) ** 2 / 2
+        dual = (b.transpose() * theta)[0, 0] - squared_norm(theta) / 2
     return float_above(primal), max(float_below(dual), 0.0)
 
 

@@ -7,7 +7,7 @@ not certainly positive definite, 0 ≤ f* is all that is proved from below.
 from __future__ import annotations
 
 from ml2o_core.tasks.quadratic import QuadraticTask
-from ml2o_theory.arithmetic import float_above, float_below, matrix, norm, precision, vector
+from ml2o_theory.arithmetic import float_above, float_below, matrix, precision, squared_norm, vector
 from ml2o_theory.constants.spectral import cholesky
 from ml2o_theory.exact_quadratic import ExactQuadratic
 from ml2o_theory.optima.base import CertifiedOptimum, SolverStatus
@@ -18,11 +18,11 @@ def quadratic_optimum(task: QuadraticTask) -> CertifiedOptimum:
     optimum = task.optimum()
     x, quadratic = vector(optimum.x), ExactQuadratic.of(task)
     with precision():
-        value = norm(matrix(task.A) * x - vector(task.b)) ** 2 / 2
+        value = squared_norm(matrix(task.A) * x - vector(task.b)) / 2
         factor = cholesky(quadratic.H)
         dual = 0.0
         if factor is not None:
-            decrease = norm(factor.solve(quadratic.gradient(x))) ** 2 / 2
+            decrease = squared_norm(factor.solve(quadratic.gradient(x))) / 2
             dual = max(float_below(value - decrease), 0.0)
     return CertifiedOptimum(
         point=tuple(optimum.x.tolist()),

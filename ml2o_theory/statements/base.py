@@ -56,9 +56,7 @@ class Statement(ABC):
 
     def _enclose(self, formula: Formula, constants: Constants, T: int) -> Enclosure:
         if not 1 <= T <= constants.region.steps:
-            raise InvalidArgument(
-                "T", T, f"1 to {constants.region.steps}, as the constants' region"
-            )
+            raise InvalidArgument("T", T, f"1 to {constants.region.steps}, as in the region")
         with precision():
             return evaluate_increasing(
                 lambda values: formula(*uniform(values, T)),

@@ -1,0 +1,49 @@
+"""Random quadratic pairs for `st.from_type(QuadraticPair)`, corners included."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import event
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ml2o_core.tasks.quadratic import QuadraticTask
+from ml2o_theory.exact_quadratic import QuadraticPair
+
+ENTRIES = st.one_of(st.sampled_from([0.0, 1.0, -1.0]), st.floats(-4, 4, width=32))
+
+
+def tensors(*shape: int) -> st.SearchStrategy[Tensor]:
+    size = torch.Size(shape).numel()
+    values = st.lists(ENTRIES, min_size=size, max_size=size)
+    return values.map(lambda v: torch.tensor(v, dtype=torch.float64).reshape(shape))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> QuadraticPair:
+    """d from 1 to 4; A zero, the identity (repeated eigenvalues), rank deficient, or with L = 1e6.
+
+    The second task is unrelated, has the same A (Δ̃ = 0), or is the same (Δ = Δ̃ = 0).
+    """
+    d = draw(st.integers(1, 4))
+    kind = draw(st.sampled_from(["any", "any", "zero", "identity", "rank 1", "L = 1e6"]))
+    A = {"zero": torch.zeros(d, d).double(), "identity": torch.eye(d).double()}.get(kind)
+    if A is None:
+        A = draw(tensors(draw(st.integers(1, 4)), d))
+    if kind == "rank 1":
+        A = A[:1]
+    if kind == "L = 1e6":
+        A = A + 1e3 * torch.eye(*A.shape, dtype=torch.float64)
+    first = QuadraticTask(A, draw(tensors(A.shape[0])))
+    relation = draw(st.sampled_from(["unrelated", "same A", "same task"]))
+    if relation == "same task":
+        second = first
+    elif relation == "same A":
+        second = QuadraticTask(A, draw(tensors(A.shape[0])))
+    else:
+        second = QuadraticTask(draw(tensors(*A.shape)), draw(tensors(A.shape[0])))
+    event(f"A: {kind}; second task: {relation}; d = {d}")
+    return QuadraticPair(first, second, draw(tensors(d)))
+
+
+st.register_type_strategy(QuadraticPair, pairs())
