@@ -1,0 +1,156 @@
+"""Figures: the same bytes every time, data where it belongs, and readable without colour."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyses.rendering.blocks import LineFigure, Role
+from analyses.rendering.figures import drawings, spread
+from analyses.rendering.palette import COLOURS, styles
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import CurveRow, row_id
+
+
+def curve(panel: str, method: str, values: Sequence[float | None], **more: object) -> CurveRow:
+    return CurveRow(
+        id=row_id("f", panel, method),
+        artefact="f",
+        panel=panel,
+        method=method,
+        quantity="q",
+        step=tuple(range(len(values))),
+        estimate=values,
+        **more,
+    )
+
+
+def figure(*curves: CurveRow, **more: object) -> LineFigure:
+    roles = {c.method: Role.LEARNED for c in curves}
+    fields = {"id": "f", "caption": "c", "description": "Shown & told.", "x_label": "x"}
+    return LineFigure(**fields, y_label="y", curves=curves, roles=roles, **more)  # type: ignore[arg-type]
+
+
+def texts(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)
+    return ["".join(element.itertext()) for element in root.iter() if element.tag.endswith("text")]
+
+
+def test_two_drawings_are_the_same_bytes_whatever_the_users_settings() -> None:
+    shown = figure(curve("p", "a", [1, 2, 3], lower=(0, 1, 2), upper=(2, 3, 4)))
+    first = drawings(shown)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "other"}):
+        assert drawings(shown) == first
+
+
+def test_drawing_leaves_the_users_settings_alone() -> None:
+    before = dict(mpl.rcParams)
+    drawings(figure(curve("p", "a", [1, 2])))
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_drawing_has_a_title_a_description_and_unique_ids() -> None:
+    made = drawings(
+        figure(curve("p", "a", [1, 2]), curve("qq", "a", [1, None]), curve("qq", "b", [None] * 2))
+    )
+    assert list(made) == ["p", "qq"]
+    ids = [id for svg in made.values() for id in re.findall(r'\bid="([^"]+)"', svg)]
+    assert len(ids) == len(set(ids))
+    root = ElementTree.fromstring(made["qq"])
+    title, description = root[0], root[1]
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert title.text == "qq: y"
+    assert description.text == "Shown & told. At the right end: a 1; b has no value."
+
+
+def test_every_reference_inside_a_drawing_resolves() -> None:
+    made = drawings(figure(curve("p", "a", [1, 2, 3], lower=(0, 1, 2), upper=(2, 3, 4))))["p"]
+    ids = set(re.findall(r'\bid="([^"]+)"', made))
+    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', made))
+    assert used
+    assert {a or b for a, b in used} <= ids
+
+
+def test_nothing_is_loaded_and_nothing_is_dated() -> None:
+    made = drawings(figure(curve("p", "a", [1, 2])))["p"]
+    assert not re.search(r'(?:href|src)="(?!#)', made)
+    assert "<metadata" not in made
+    assert "<!--" not in made
+
+
+def test_colours_are_the_themes() -> None:
+    made = drawings(figure(curve("p", "a", [1, 2])))["p"]
+    assert not re.search(r"#0[12]0[12]", made)
+    assert f"var(--vermillion, {COLOURS['vermillion']})" in made
+    assert "currentColor" in made
+
+
+def test_values_far_beyond_floats_are_drawn_as_logarithms() -> None:
+    labels = texts(drawings(figure(curve("p", "bound", [0, 100_000])))["p"])
+    assert "100000" in labels
+    assert "bound" in labels
+
+
+def test_panels_share_their_range_unless_each_has_its_own() -> None:
+    small, large = curve("s", "a", [0, 1]), curve("large", "a", [0, 5000])
+    shared, own = figure(small, large), figure(small, large, y_range="own")
+    assert "4800" in texts(drawings(shared)["s"])
+    assert "4800" not in texts(drawings(own)["s"])
+    assert drawings(shared)["large"] == drawings(own)["large"]
+
+
+def test_every_curve_with_a_value_is_named_and_names_do_not_touch() -> None:
+    names = [f"method {index}" for index in range(10)]
+    made = drawings(figure(*(curve("p", name, [5, 1 + 1e-3 * i]) for i, name in enumerate(names))))
+    root = ElementTree.fromstring(made["p"])
+    heights = {}
+    for element in root.iter():
+        if element.tag.endswith("text") and "".join(element.itertext()) in names:
+            place = element.get("transform") or ""
+            match = re.search(r"translate\(\S+ (\S+)\)", place)
+            heights["".join(element.itertext())] = float(
+                match[1] if match else element.get("y", "nan")
+            )
+    assert sorted(heights) == names
+    ordered = sorted(heights.values())
+    assert all(b - a > 11 for a, b in itertools.pairwise(ordered))
+
+
+@given(
+    st.lists(st.floats(-500, 500), min_size=1, max_size=12).map(sorted),
+    st.floats(1, 20),
+)
+def test_labels_keep_their_order_their_distance_and_the_room(
+    wanted: list[float], gap: float
+) -> None:
+    room = 300.0
+    placed = spread(wanted, gap, room)
+    assert all(b - a >= gap - 1e-9 for a, b in itertools.pairwise(placed))
+    assert placed[0] >= -1e-9
+    assert placed[-1] <= room + 1e-9 or (len(wanted) - 1) * gap > room
+
+
+def test_labels_that_do_not_touch_stay_where_they_want() -> None:
+    assert spread([10.0, 50.0, 52.0, 200.0], 12.0, 300.0) == pytest.approx([10, 45, 57, 200])
+
+
+def test_no_two_curves_of_a_role_look_alike_without_colour_or_with() -> None:
+    for role in set(Role) - {Role.OPTIMUM}:
+        given_styles = list(styles({f"m{i}": role for i in range(6)}).values())
+        assert len({style.colour for style in given_styles}) == 6
+        assert len({(style.dashes, style.marker) for style in given_styles}) == 6
+
+
+def test_a_curve_without_a_role_and_a_figure_without_curves_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="method"):
+        LineFigure("f", "c", "d", "x", "y", (curve("p", "a", [1]),), {})
+    with pytest.raises(InvalidArgument, match="curves"):
+        figure()
