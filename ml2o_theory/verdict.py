@@ -18,17 +18,24 @@ it proves nothing beyond them. `vacuity` stands beside the verdict.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from flint import arb
-
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results import CheckKind, CheckRow, CheckVerdict, Level, Vacuity, row_id
+from ml2o_core.results import CheckKind, CheckRow, CheckVerdict, Level, Number, Vacuity, row_id
 from ml2o_core.results.rows import ATTAINED_WIDTH
 from ml2o_core.unroll import GraphMode
 from ml2o_theory.enclosure import Enclosure, RegionMismatch, quotient
 from ml2o_theory.regions import Region
+
+
+class _Inequality(Enum):
+    """How observed ≤ bound came out, whatever the verdict."""
+
+    HELD = "held"
+    FAILED = "failed"
+    UNDECIDED = "is undecided"
 
 
 @dataclass(frozen=True)
@@ -112,18 +119,18 @@ class StatementCheck:
         if self.refuted is not None:
             return (
                 CheckVerdict.NOT_APPLICABLE,
-                f"{self.refuted}; the inequality {self._inequality} all the same",
+                f"{self.refuted}; the inequality {self._inequality.value} all the same",
             )
         if observed is None or bound is None or self.failure is not None:
             return CheckVerdict.SOLVER_FAILED, str(self.failure)
-        if self._inequality == "failed" and self.uncertified is None:
+        if self._inequality is _Inequality.FAILED and self.uncertified is None:
             return CheckVerdict.VIOLATED, f"observed {observed}, allowed {bound}"
         if self._attained:
             return CheckVerdict.ATTAINED, ""
-        if observed.upper.value <= bound.lower.value:
+        if self._inequality is _Inequality.HELD:
             return CheckVerdict.HOLDS, ""
-        below = observed.lower.value <= bound.lower.value
-        if self.search is not None and not observed.is_bounded and below:
+        not_above = observed.interval.lower <= bound.interval.lower
+        if self.search is not None and not observed.is_bounded and not_above:
             return (
                 CheckVerdict.NO_VIOLATION_FOUND,
                 f"{self.search.trials} trials, {self.search.method}; "
@@ -131,24 +138,27 @@ class StatementCheck:
             )
         return CheckVerdict.INCONCLUSIVE, self._undecided(observed, bound)
 
-    @property
-    def _inequality(self) -> str:
+    @cached_property
+    def _inequality(self) -> _Inequality:
+        """Decided on the decimals that are stored, so that a row always agrees with its verdict."""
         if self.observed is None or self.bound is None:
-            return "is undecided"
-        if self.observed.upper.value <= self.bound.lower.value:
-            return "held"
-        failed = self.bound.is_bounded and self.observed.lower.value > self.bound.upper.value
-        return "failed" if failed else "is undecided"
+            return _Inequality.UNDECIDED
+        observed, bound = self.observed.interval, self.bound.interval
+        if observed.upper <= bound.lower:
+            return _Inequality.HELD
+        failed = bound.upper.is_finite and observed.lower > bound.upper
+        return _Inequality.FAILED if failed else _Inequality.UNDECIDED
 
     @property
     def _attained(self) -> bool:
-        if self.ratio is None or not self.ratio.is_bounded:
+        if self.ratio is None:
             return False
-        width = self.ratio.upper.value - self.ratio.lower.value
-        return self.ratio.contains(arb(1)) and bool(width < arb(ATTAINED_WIDTH.decimal))
+        lower, upper = self.ratio.interval.lower, self.ratio.interval.upper
+        narrow = float(upper) - float(lower) < float(ATTAINED_WIDTH)
+        return narrow and lower <= Number.of(1) <= upper
 
     def _undecided(self, observed: Enclosure, bound: Enclosure) -> str:
-        if self._inequality == "failed":
+        if self._inequality is _Inequality.FAILED:
             return f"observed {observed} above the bound {bound}, but {self.uncertified}"
         if not bound.is_bounded:
             return f"observed {observed}, allowed {bound}: a constant has no certified upper end"

@@ -34,13 +34,13 @@ def gradient_supremum(quadratic: ExactQuadratic, region: Region) -> Enclosure:
 
 
 def hessian_norm(quadratic: ExactQuadratic, region: Region) -> Enclosure:
-    """‖H‖; the witness is the vector v of ‖Hv‖ / ‖v‖."""
+    """‖H‖; the witness is the vector v of ‖Hv‖ / ‖v‖, the certificate an s with s²I − H² ≻ 0."""
     with precision():
         lower, upper, v = spectral_norm(quadratic.H)
     return Enclosure.supremum(
         lower,
         upper,
-        EndMethod.INTERVAL_ARITHMETIC,
+        EndMethod.DUAL_CERTIFICATE,
         witness={"v": tuple(v.tolist())},
         norm=Norm.SPECTRAL,
         region=region.id,

@@ -26,7 +26,7 @@ from ml2o_theory.constants.spectral import MARGINS, cholesky, spectral_norm
 
 @dataclass(frozen=True)
 class BallSupremum:
-    """lower ≤ sup ‖Ku + k‖ ≤ upper; `direction` is u/r at the lower end, of shape (d,)."""
+    """lower ≤ sup ‖Ku + k‖ ≤ upper, the outer sides of two balls; u/r at `lower`, of shape (d,)."""
 
     lower: arb
     upper: arb
@@ -76,7 +76,8 @@ def _secular_solution(K: Float[Tensor, "n d"], k: Float[Tensor, " n"]) -> tuple[
     eigenvalues, V = torch.linalg.eigh(K.mT @ K)
     g = V.mT @ (K.mT @ k)
     top = eigenvalues[-1].item()
-    lowest, highest = top * (1 + MARGINS[0]), top + g.norm().item()
+    # At the upper limit ‖y‖ ≤ 1/2, clear of rounding.
+    lowest, highest = top * (1 + MARGINS[0]), top + 2 * g.norm().item()
 
     def excess(mu: float) -> float:
         return (g / (mu - eigenvalues)).norm().item() - 1

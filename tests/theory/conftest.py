@@ -1,7 +1,13 @@
-"""Random quadratic pairs for `st.from_type(QuadraticPair)`, corners included."""
+"""Random quadratic pairs for `st.from_type(QuadraticPair)`, corners included; planted defects."""
 
 from __future__ import annotations
 
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import event
 from hypothesis import strategies as st
@@ -47,3 +53,18 @@ def pairs(draw: st.DrawFn) -> QuadraticPair:
 
 
 st.register_type_strategy(QuadraticPair, pairs())
+
+
+@pytest.fixture(scope="session")
+def mutated() -> Callable[..., Callable[..., Any]]:
+    """A function with one planted defect: its source with `old` replaced by `new`, run again."""
+
+    def plant(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
+        original = inspect.unwrap(function)
+        source = textwrap.dedent(inspect.getsource(original))
+        assert source.count(old) == 1, f"{old!r} is not in {original.__name__} once"
+        namespace = dict(original.__globals__)
+        exec("from __future__ import annotations\n" + source.replace(old, new), namespace)
+        return namespace[original.__name__]
+
+    return plant

@@ -1,0 +1,194 @@
+"""The recursion against the closed forms in exact rationals, in symbols, and far beyond float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sympy
+from flint import arb, fmpq
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from ml2o_theory import closed_forms, recursion
+from ml2o_theory.arithmetic import log10, precision
+from ml2o_theory.constants.base import MEANING
+from ml2o_theory.recursion import Bounds, StepConstants, bounds, uniform
+from ml2o_theory.statements.proposition1 import Proposition1
+
+Values = dict[str, fmpq]
+
+SIZES = st.one_of(
+    st.sampled_from([0, 1, 10**6]), st.fractions(min_value=0, max_value=9, max_denominator=9)
+).map(lambda value: fmpq(value.numerator, value.denominator))
+
+CORNERS: dict[str, Callable[[Values, int], bool]] = {
+    "Q = 1": lambda c, T: c["M_m1"] * c["L"] == 0,
+    "Q > 1": lambda c, T: c["M_m1"] * c["L"] > 0,
+    "M_m1 = 0": lambda c, T: c["M_m1"] == 0,
+    "Δ = 0": lambda c, T: c["Delta"] == 0,
+    "Δ̃ = 0": lambda c, T: c["Delta_tilde"] == 0,
+    "ρ = 0": lambda c, T: c["rho"] == 0,
+    "T = 1": lambda c, T: T == 1,
+    "L = 1e6": lambda c, T: c["L"] == 10**6,
+}
+
+
+@st.composite
+def values(draw: st.DrawFn) -> Values:
+    return {symbol: draw(SIZES) for symbol in MEANING}
+
+
+def after(c: dict[str, Any], T: int) -> Bounds:
+    return bounds(uniform(c, T)[0])
+
+
+@given(values(), st.integers(1, 8))
+def test_the_recursion_is_the_closed_form(c: Values, T: int) -> None:
+    for corner, reached in CORNERS.items():
+        if reached(c, T):
+            event(corner)
+    b = after(c, T)
+    assert closed_forms.P(c, T) == b.P
+    assert closed_forms.L_J(c, T) == b.L_J
+    assert b.delta_x == closed_forms.delta_x(c, T)
+    assert b.Delta_J == closed_forms.Delta_J(c, T)
+    assert Proposition1().formula(*uniform(c, T)) == closed_forms.proposition1(c, T)
+
+
+def test_the_strategy_reaches_every_corner() -> None:
+    missing = set(CORNERS)
+
+    @settings(max_examples=300, derandomize=True, database=None)
+    @given(values(), st.integers(1, 8))
+    def collect(c: Values, T: int) -> None:
+        missing.difference_update({corner for corner in missing if CORNERS[corner](c, T)})
+
+    collect()
+    assert not missing
+
+
+@given(values(), st.integers(1, 30))
+def test_the_geometric_sum_is_the_quotient_where_there_is_one(c: Values, t: int) -> None:
+    Q = closed_forms.Q(c)
+    expected = fmpq(t) if Q == 1 else (Q**t - 1) / (Q - 1)
+    assert closed_forms.geometric_sum(Q, t) == expected
+
+
+@given(values(), st.integers(0, 8))
+def test_the_gradients_of_two_tasks_part_by_delta_q_to_the_t(c: Values, t: int) -> None:
+    """Δ + L δx_t = Δ Q^t, the identity that is special to Q = 1 + M_m1 L."""
+    apart = c["Delta"] + c["L"] * after(c, t).delta_x
+    assert apart == c["Delta"] * closed_forms.Q(c) ** t
+
+
+@pytest.mark.parametrize("T", range(1, 5))
+def test_the_recursion_is_the_closed_form_in_symbols(T: int) -> None:
+    c = {symbol: sympy.Symbol(symbol, nonnegative=True) for symbol in MEANING}
+    difference = Proposition1().formula(*uniform(c, T)) - closed_forms.proposition1(c, T)
+    assert sympy.expand(difference) == 0
+
+
+def test_proposition_1_for_one_step_by_hand() -> None:
+    c = {symbol: sympy.Symbol(symbol) for symbol in MEANING}
+    by_hand = c["M"] * c["L_m"] * c["Delta"] + c["M_m2"] * c["Delta"] * (1 + c["M_m1"] * c["L"])
+    assert sympy.expand(Proposition1().formula(*uniform(c, 1)) - by_hand) == 0
+
+
+def test_the_order_of_proposition_1_is_the_stated_one() -> None:
+    """Δ-term over Q^{2T} and Δ̃-term over T Q^{T−1}, at T = 400, against the limits in THEORY."""
+    c = {symbol: fmpq(2) for symbol in MEANING} | {"M_m1": fmpq(1, 2), "L": fmpq(3)}
+    M, L, rho, M_m1, M_m2, L_m = (float(c[s]) for s in ("M", "L", "rho", "M_m1", "M_m2", "L_m"))
+    Q, T = 1 + M_m1 * L, 400
+    numbers = {symbol: arb(value) for symbol, value in c.items()}
+    with precision():
+        by_delta = Proposition1().formula(*uniform(numbers | {"Delta_tilde": arb(0)}, T))
+        by_hessian = Proposition1().formula(*uniform(numbers | {"Delta": arb(0)}, T))
+        delta_rate = float((by_delta / arb(Q) ** (2 * T)).mid())
+        hessian_rate = float((by_hessian / (T * arb(Q) ** (T - 1))).mid())
+    inner = M / Q * (M_m1**2 * rho / (Q - 1) ** 3 + L * L_m / (Q - 1) ** 2)
+    assert delta_rate == pytest.approx(2 * M_m2 * (1 / (Q - 1) + inner), rel=1e-9)
+    assert hessian_rate == pytest.approx(2 * M * M_m1 * M_m2 / (Q - 1), rel=1e-2)
+
+
+@given(values(), st.integers(1, 6), st.sampled_from(sorted(MEANING)), SIZES)
+def test_the_bound_increases_in_every_constant(c: Values, T: int, s: str, more: fmpq) -> None:
+    larger = c | {s: c[s] + more}
+    statement = Proposition1()
+    assert statement.formula(*uniform(larger, T)) >= statement.formula(*uniform(c, T))
+    assert statement.trivial_formula(*uniform(larger, T)) >= statement.trivial_formula(
+        *uniform(c, T)
+    )
+
+
+def test_constants_may_change_from_step_to_step() -> None:
+    """Two steps by hand, with different constants in each."""
+    first = StepConstants(*map(fmpq, (2, 3, 5, 7, 11, 13, 17, 19)))
+    second = StepConstants(*map(fmpq, (23, 29, 31, 37, 41, 43, 47, 53)))
+    b = bounds([first, second])
+    assert b.P == 23 * 11 + 41
+    assert b.delta_x == 23 * (7 * 17) + 37 * 47
+    apart = 47 + 29 * (7 * 17)
+    Delta_A = 37 * (53 + 31 * (7 * 17)) + 29 * 43 * apart
+    assert b.Delta_J == 23 * (13 * 17) + Delta_A * 11 + 43 * apart
+    V = 29 * 11 + 1
+    assert b.L_J == 23 * 13 + (37 * 31 * 11 + 29 * 43 * V) * 11 + 43 * V
+
+
+def test_a_bound_of_any_size_survives() -> None:
+    """Q^{2T} at T = 1000 and L = 1e6: 12,000 decimal digits before the point."""
+    c = {symbol: arb(1) for symbol in MEANING} | {"L": arb(10**6)}
+    with precision():
+        value = Proposition1().formula(*uniform(c, 1000))
+        size = log10(value.lower())
+        relative_width = float(value.rad() / value.mid())
+    assert size is not None
+    assert size == pytest.approx(2000 * math.log10(10**6 + 1), rel=1e-3)
+    assert relative_width < 1e-30
+
+
+MUTANTS = {
+    "sign of L P in V": ("V = c.L * b.P + 1", "V = 1 - c.L * b.P"),
+    "V without + 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
+    "Δ without L δx": ("c.Delta + c.L * b.delta_x", "c.Delta"),
+    "sign of L δx": ("c.Delta + c.L * b.delta_x", "c.Delta - c.L * b.delta_x"),
+    "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L * c.L_m * V", "c.L * c.L_m * V"),
+    "L_A without L": ("b.P + c.L * c.L_m * V", "b.P + c.L_m * V"),
+    "L_B without V": ("L_B = c.L_m * V", "L_B = c.L_m"),
+    "Δ_A without Δ̃": ("c.M_m1 * (c.Delta_tilde + c.rho", "c.M_m1 * (c.rho"),
+    "Δ_A without ρ δx": ("c.Delta_tilde + c.rho * b.delta_x", "c.Delta_tilde"),
+    "Δ_A without M_m1": ("c.M_m1 * (c.Delta_tilde", "(c.Delta_tilde"),
+    "Δ_B without L_m": ("Delta_B = c.L_m * gradients", "Delta_B = gradients"),
+    "P contracts": ("P=c.Q * b.P + c.M_m2", "P=b.P + c.M_m2"),
+    "P uses M_m1": ("P=c.Q * b.P + c.M_m2", "P=c.Q * b.P + c.M_m1"),
+    "exponent of Q in L_J": ("L_J=c.Q * b.L_J", "L_J=c.Q * c.Q * b.L_J"),
+    "L_J without L_B": ("+ L_A * b.P + L_B", "+ L_A * b.P"),
+    "δx contracts": ("delta_x=c.Q * b.delta_x", "delta_x=b.delta_x"),
+    "exponent of Q in Δ_J": ("Delta_J=c.Q * b.Delta_J", "Delta_J=b.Delta_J"),
+    "Δ_J without P": ("Delta_A * b.P + Delta_B", "Delta_A + Delta_B"),
+    "Δ_J without Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P"),
+    "sign of Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P - Delta_B"),
+}
+"""Planted defects of `recursion.step`: what is replaced, and by what."""
+
+
+@pytest.mark.parametrize("defect", MUTANTS)
+def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
+    defect: str, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
+
+    def agree() -> bool:
+        b = after(c, 3)
+        return (b.P, b.L_J, b.delta_x, b.Delta_J) == (
+            closed_forms.P(c, 3),
+            closed_forms.L_J(c, 3),
+            closed_forms.delta_x(c, 3),
+            closed_forms.Delta_J(c, 3),
+        )
+
+    assert agree()
+    monkeypatch.setattr(recursion, "step", mutated(recursion.step, *MUTANTS[defect]))
+    assert not agree()
