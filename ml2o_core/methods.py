@@ -94,11 +94,15 @@ def pretrain(
 
 @dataclass(frozen=True)
 class Fitted:
-    """A method ready for testing: φ with leading axis R, and which replicates may be scored."""
+    """A method ready for testing: φ with leading axis R, and which replicates may be scored.
+
+    `adapted` is the adaptation run, or None for a method that does not adapt.
+    """
 
     method: Method
     params: Params
     converged: Tensor
+    adapted: Trained | None
 
 
 def fit(
@@ -112,11 +116,11 @@ def fit(
     fitted = {}
     for name, recipe in METHODS.items():
         params = pretrained.params[recipe.pretraining]
-        converged = pretrained.converged[recipe.pretraining]
+        converged, run = pretrained.converged[recipe.pretraining], None
         if recipe.adapts:
             run = train(
                 adaptation, params, device=device, progress=progress, label=f"adapt {recipe.label}"
             )
             params, converged = run.params, converged & run.converged
-        fitted[name] = Fitted(recipe, params, converged)
+        fitted[name] = Fitted(recipe, params, converged, run)
     return fitted

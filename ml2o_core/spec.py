@@ -87,7 +87,8 @@ class Registered(Spec):
         while todo:
             member = todo.pop()
             todo += member.__subclasses__()
-            if member.name and not inspect.isabstract(member):
+            # An inherited name is the parent's: a subclass without its own is not a member.
+            if vars(member).get("name") and not inspect.isabstract(member):
                 found[member.name] = member
         return dict(sorted(found.items()))
 

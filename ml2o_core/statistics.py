@@ -31,12 +31,24 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> 
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
         raise InvalidArgument("values", values, "at least one number, all of them finite")
-    mean = float(sample.mean())
-    if sample.size == 1:
-        return MeanInterval(mean, -math.inf, math.inf, level, 1)
-    error = float(sample.std(ddof=1)) / math.sqrt(sample.size)
-    half = float(stats.t.ppf(0.5 + level / 2, sample.size - 1)) * error
-    return MeanInterval(mean, mean - half, mean + half, level, int(sample.size))
+    mean, lower, upper = (float(end) for end in mean_band(sample, level))
+    return MeanInterval(mean, lower, upper, level, int(sample.size))
+
+
+def mean_band(
+    samples: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, lower and upper end of the t-interval over axis 0, for each entry of the other axes.
+
+    Where a sample is not finite, so are its mean and ends; one sample gives unbounded intervals.
+    """
+    count = len(samples)
+    mean = np.mean(samples, axis=0)
+    if count == 1:
+        return mean, mean - math.inf, mean + math.inf
+    half = stats.t.ppf(0.5 + level / 2, count - 1) * np.std(samples, axis=0, ddof=1)
+    half = half / math.sqrt(count)
+    return mean, mean - half, mean + half
 
 
 def paired_difference(

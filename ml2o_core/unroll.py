@@ -68,6 +68,9 @@ def trajectory(
     for _ in range(steps):
         with nullcontext() if graph is GraphMode.FULL else torch.no_grad():
             z = rule.observe(task, x, state)
+        if graph is not GraphMode.FULL:
+            # `no_grad` cuts what is computed in `observe`; this cuts what is passed through, as x.
+            z = {k: v.detach() if isinstance(v, Tensor) else v for k, v in z.items()}
         with torch.no_grad() if graph is GraphMode.NONE else nullcontext():
             d, state = rule.update(z, state, params)
             x = x + d

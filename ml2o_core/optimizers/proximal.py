@@ -36,8 +36,7 @@ class ProximalRule(UpdateRule):
 
 def proximal_oracle(task: Task, y: Float[Tensor, " d"]) -> Observation:
     """y, ∇s(y) and the prox of h: what a proximal gradient step from y needs."""
-    # The copy belongs to the observation, so that graph mode `detached` holds y constant as well.
-    return {"point": y.clone(), "smooth_gradient": task.smooth_gradient(y), "prox": task.prox}
+    return {"point": y, "smooth_gradient": task.smooth_gradient(y), "prox": task.prox}
 
 
 def proximal_point(z: Observation, state: State, params: Params) -> Float[Tensor, " d"]:

@@ -261,6 +261,23 @@ class ScoreRow(Row):
     reason: str = column("why there is no mean, or no interval", default="")
 
 
+class FitRow(Row):
+    """How a method's parameters came about: a meta-training, an adaptation, a tuned step."""
+
+    table: ClassVar[str] = "fits"
+
+    method: str = column("the methods that use these parameters")
+    stage: str = column("meta-training, adaptation or step size, and for which tasks")
+    how: str = column("the procedure")
+    windows: int | None = column("windows, one parameter update each", default=None, ge=1)
+    chosen: tuple[float, ...] = column("the chosen step of each repeat", default=())
+    repeats: int = column("training seeds", ge=1)
+    diverged: int = column("repeats that diverged and are masked", default=0, ge=0)
+    clipped_share: float | None = column(
+        "share of the gradients that were clipped", default=None, ge=0, le=1
+    )
+
+
 def _series(values: Any) -> tuple[Any, ...]:
     return tuple(map(_finite_or_none, values))
 
@@ -319,6 +336,15 @@ class CurveRow(Row):
 
 ROW_TYPES: dict[str, type[Row]] = {
     row_type.table: row_type
-    for row_type in (AssumptionRow, ConstantRow, CheckRow, OptimumRow, ClaimRow, ScoreRow, CurveRow)
+    for row_type in (
+        AssumptionRow,
+        ConstantRow,
+        CheckRow,
+        OptimumRow,
+        ClaimRow,
+        ScoreRow,
+        FitRow,
+        CurveRow,
+    )
 }
 """Every table, by name."""

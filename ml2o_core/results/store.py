@@ -27,6 +27,7 @@ from ml2o_core.results.rows import (
     ClaimRow,
     ConstantRow,
     CurveRow,
+    FitRow,
     OptimumRow,
     Row,
     ScoreRow,
@@ -105,6 +106,11 @@ class Results:
     def scores(self) -> Table[ScoreRow]:
         """Scores and paired differences."""
         return self.tables["scores"]
+
+    @property
+    def fits(self) -> Table[FitRow]:
+        """How the parameters of each method came about."""
+        return self.tables["fits"]
 
     @property
     def curves(self) -> Table[CurveRow]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.statistics import mean_interval, paired_difference
+from ml2o_core.statistics import mean_band, mean_interval, paired_difference
 
 
 def test_interval_of_a_known_sample() -> None:
@@ -45,3 +45,11 @@ def test_one_value_has_no_interval_and_bad_values_are_refused() -> None:
             mean_interval(bad)
     with pytest.raises(InvalidArgument, match="reference"):
         paired_difference([1.0, 2.0], [1.0])
+
+
+def test_a_band_is_an_interval_at_each_step() -> None:
+    samples = np.random.default_rng(0).normal(size=(4, 3))
+    mean, lower, upper = mean_band(samples)
+    for k in range(3):
+        interval = mean_interval(samples[:, k])
+        assert (mean[k], lower[k], upper[k]) == (interval.mean, interval.lower, interval.upper)

@@ -1,0 +1,241 @@
+"""The rows of a comparison: curves, scores, paired differences, optima, and how φ came about."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analyses.comparison import ComparisonResult, PanelResult, label
+from ml2o_core.evaluation import min_log_mean
+from ml2o_core.methods import METHODS
+from ml2o_core.results import CurveRow, FitRow, OptimumRow, Row, ScoreRow, row_id
+from ml2o_core.results.number import Interval
+from ml2o_core.results.vocabulary import Scale, Score
+from ml2o_core.statistics import mean_band, mean_interval
+
+LEVEL = 0.95
+OBJECTIVE = "ln mean objective"
+SUBOPTIMALITY = "ln mean suboptimality"
+OPTIMUM = "certified optimum"
+
+PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
+"""Neighbours in the order that the paper finds; also the paired differences that are stored."""
+
+
+def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
+    """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap."""
+    shape = losses.shape[:2]
+    dual = torch.tensor([o.dual for o in result.optima], dtype=torch.float64).reshape(shape)
+    gap = torch.tensor([o.gap for o in result.optima], dtype=torch.float64).reshape(shape)
+    return torch.maximum(losses - dual.unsqueeze(-1), gap.unsqueeze(-1))
+
+
+def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], Tensor]:
+    """Every score of a method, shape (R,), by what it measures and at which step."""
+    losses = result.losses[method]
+    excess = suboptimality(result, losses)
+    last = losses.shape[-1] - 1
+    return {
+        (Score.MIN_LN_MEAN_OBJECTIVE, None): min_log_mean(losses),
+        (Score.MIN_LN_MEAN_SUBOPTIMALITY, None): min_log_mean(excess),
+        (Score.LN_MEAN_SUBOPTIMALITY, last): excess[..., -1].mean(1).log(),
+        (Score.MEAN_LN_SUBOPTIMALITY, last): excess[..., -1].log().mean(1),
+        (Score.MEDIAN_LN_SUBOPTIMALITY, last): excess[..., -1].log().median(1).values,
+    }
+
+
+def rows(artefact: str, result: ComparisonResult) -> list[Row]:
+    """Everything that is stored of a comparison, but the claims."""
+    found: list[Row] = []
+    found += _trainings(artefact, result)
+    for panel in result.panels:
+        found += _optima(artefact, panel)
+        found += _scores(artefact, panel)
+        found += _curves(artefact, panel)
+        found += _choices(artefact, panel)
+    return found
+
+
+def _scores(artefact: str, result: PanelResult) -> list[Row]:
+    found: list[Row] = []
+    table = {method: scores(result, method) for method in result.losses}
+    for method, by_score in table.items():
+        for (score, step), values in by_score.items():
+            found.append(_score(artefact, result, method, score, step, values))
+    for method, reference in PAIRS:
+        for (score, step), values in table[method].items():
+            other = table[reference][score, step]
+            found.append(_score(artefact, result, method, score, step, values, reference, other))
+    return found
+
+
+def _score(
+    artefact: str,
+    result: PanelResult,
+    method: str,
+    score: Score,
+    step: int | None,
+    values: Tensor,
+    reference: str | None = None,
+    other: Tensor | None = None,
+) -> ScoreRow:
+    counted = result.scored[method]
+    if reference is not None and other is not None:
+        counted = counted & result.scored[reference]
+        values = values - other
+    versus = () if reference is None else ("minus", reference)
+    common = {
+        "id": row_id(artefact, result.panel.label, method, score, *versus),
+        "artefact": artefact,
+        "family": result.panel.test.name,
+        "distribution": result.panel.label,
+        "sigma": result.panel.sigma,
+        "method": label(method),
+        "score": score,
+        "step": step,
+        "reference": label(reference) if reference else None,
+        "level": LEVEL,
+        "repeats": int(counted.sum()),
+        "masked": int((~counted).sum()),
+    }
+    if not counted.any():
+        return ScoreRow(**common, mean=None, reason=_why_missing(result, method))
+    interval = mean_interval(values[counted].numpy(), LEVEL)
+    reason = "one replicate has no interval" if interval.count == 1 else ""
+    return ScoreRow(
+        **common,
+        mean=interval.mean,
+        lower=interval.lower,
+        upper=interval.upper,
+        reason=reason,
+    )
+
+
+def _why_missing(result: PanelResult, method: str) -> str:
+    if method in result.tuned:
+        return "diverges on test tasks with the best step of the grid, in every repeat"
+    return "every repeat diverged"
+
+
+def _curves(artefact: str, result: PanelResult) -> list[Row]:
+    found: list[Row] = []
+    for method, losses in result.losses.items():
+        kept = result.scored[method]
+        if not kept.any():
+            continue
+        for quantity, values in (
+            (OBJECTIVE, losses),
+            (SUBOPTIMALITY, suboptimality(result, losses)),
+        ):
+            logs = values[kept].mean(1).log().numpy()
+            found.append(_curve(artefact, result, label(method), quantity, logs))
+    steps = next(iter(result.losses.values())).shape[-1]
+    replicates = result.losses["vanilla"].shape[0]
+    optimum = np.array([o.primal for o in result.optima]).reshape(replicates, -1).mean(1)
+    logs = np.repeat(np.log(optimum)[:, None], steps, axis=1)
+    found.append(_curve(artefact, result, OPTIMUM, OBJECTIVE, logs))
+    return found
+
+
+def _curve(
+    artefact: str, result: PanelResult, method: str, quantity: str, logs: np.ndarray
+) -> CurveRow:
+    mean, lower, upper = mean_band(logs, LEVEL)
+    return CurveRow(
+        id=row_id(artefact, result.panel.label, "curve", method, quantity),
+        artefact=artefact,
+        panel=result.panel.label,
+        method=method,
+        quantity=quantity,
+        scale=Scale.LN,
+        level=LEVEL,
+        step=tuple(range(len(mean))),
+        estimate=tuple(mean.tolist()),
+        lower=tuple(lower.tolist()),
+        upper=tuple(upper.tolist()),
+    )
+
+
+def _optima(artefact: str, result: PanelResult) -> list[Row]:
+    """The mean optimum of each replicate's test problems, enclosed: what a mean loss can reach."""
+    replicates = result.losses["vanilla"].shape[0]
+    size = len(result.optima) // replicates
+    found: list[Row] = []
+    for r in range(replicates):
+        optima = result.optima[r * size : (r + 1) * size]
+        primal = float(np.mean([o.primal for o in optima]))
+        dual = float(np.mean([o.dual for o in optima]))
+        reported = [o.value if o.reported is None else o.reported for o in optima]
+        found.append(
+            OptimumRow(
+                id=row_id(artefact, result.panel.label, "optimum", f"repeat={r}"),
+                artefact=artefact,
+                family=result.panel.test.name,
+                distribution=result.panel.label,
+                sigma=result.panel.sigma,
+                problem=f"mean of {size} test problems, repeat {r}",
+                value=Interval.between(dual, primal),
+                gap=max(o.gap for o in optima),
+                solver=", ".join(sorted({o.solver for o in optima})),
+                reference=float(np.mean(reported)),
+                reference_solver=", ".join(sorted({o.solver for o in optima})),
+            )
+        )
+    return found
+
+
+def _trainings(artefact: str, result: ComparisonResult) -> list[Row]:
+    found: list[Row] = []
+    for kind, run in result.pretrained.runs.items():
+        methods = " and ".join(m.label for m in METHODS.values() if m.pretraining == kind)
+        found.append(
+            FitRow(
+                id=row_id(artefact, "training", kind),
+                artefact=artefact,
+                method=methods,
+                stage="meta-training",
+                how=f"{run.config.meta_gradient.name}, Adam {run.config.learning_rate:g}",
+                windows=run.config.windows,
+                repeats=run.config.repeats,
+                diverged=int((~run.converged).sum()),
+                clipped_share=float(run.history.clipped_share.mean()),
+            )
+        )
+    return found
+
+
+def _choices(artefact: str, result: PanelResult) -> list[Row]:
+    """How the parameters of each method were fixed on the adaptation tasks."""
+    found: list[Row] = []
+    for name, fitted in result.fitted.items():
+        if not fitted.adapted:
+            continue
+        run = fitted.adapted
+        found.append(
+            FitRow(
+                id=row_id(artefact, result.panel.label, "adaptation", name),
+                artefact=artefact,
+                method=fitted.method.label,
+                stage=f"adaptation, {result.panel.label}",
+                how=f"{run.config.meta_gradient.name}, Adam {run.config.learning_rate:g}",
+                windows=run.config.windows,
+                repeats=run.config.repeats,
+                diverged=int((~run.converged).sum()),
+                clipped_share=float(run.history.clipped_share.mean()),
+            )
+        )
+    for name, tuned in result.tuned.items():
+        chosen = tuple(tuned.params["learning_rate"].tolist())
+        found.append(
+            FitRow(
+                id=row_id(artefact, result.panel.label, "tuning", name),
+                artefact=artefact,
+                method=label(name),
+                stage=f"step size, {result.panel.label}",
+                how=f"best of {len(tuned.scores)} shared steps on the adaptation tasks",
+                chosen=chosen,
+                repeats=len(chosen),
+            )
+        )
+    return found
