@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.results import Results, Row
+from ml2o_core.results.store import is_stored_run
 
 
 def run_artefacts(
@@ -37,8 +39,7 @@ def run_artefacts(
         raise InvalidArgument("artefacts", list(names), ", ".join(Artefact.registry()))
     for artefact in artefacts:
         artefact.check(settings)
-    if Path(out).exists() and not Path(out).is_dir():
-        raise InvalidArgument("out", str(out), "a folder, existing or new")
+    check_destination(out)
     device = resolve_device(settings.device)
     configuration = {a.name: a.configuration(settings).model_dump(mode="json") for a in artefacts}
 
@@ -66,6 +67,17 @@ def run_artefacts(
     results.save(out)
     render(out)
     return results
+
+
+def check_destination(out: Path | str) -> None:
+    """`InvalidArgument` unless `out` is new, empty, or holds an earlier run, which is replaced."""
+    folder = Path(out)
+    if not folder.exists():
+        parent = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not (parent.is_dir() and os.access(parent, os.W_OK)):
+            raise InvalidArgument("out", str(out), "a folder that can be made")
+    elif not folder.is_dir() or (any(folder.iterdir()) and not is_stored_run(folder)):
+        raise InvalidArgument("out", str(out), "a folder that is new, empty, or an earlier run's")
 
 
 def _owned(artefact: Artefact, rows: Sequence[Row]) -> Sequence[Row]:

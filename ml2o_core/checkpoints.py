@@ -26,13 +26,29 @@ VERSION = 1
 MANIFEST = "checkpoint.json"
 
 
+def check_destination(path: str | Path) -> Path:
+    """`path`, if a checkpoint could be written there; else `CheckpointError`. Nothing is written.
+
+    What is there already has to be an empty directory or a checkpoint that can be read.
+    """
+    directory = Path(path)
+    if directory.exists():
+        if not (directory.is_dir() and not any(directory.iterdir())):
+            try:
+                _manifest(directory)
+            except CheckpointError:
+                problem = "exists and is not a checkpoint; choose another path"
+                raise CheckpointError(path, problem) from None
+        return directory
+    parent = next(parent for parent in directory.absolute().parents if parent.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise CheckpointError(path, f"{parent} is not a directory that can be written to")
+    return directory
+
+
 def save_checkpoint(path: str | Path, trained: Trained) -> Path:
     """Write `trained` to the directory `path` (made if missing, replaced if a checkpoint)."""
-    directory = Path(path)
-    if directory.exists() and not (directory / MANIFEST).is_file():
-        empty = directory.is_dir() and not any(directory.iterdir())
-        if not empty:
-            raise CheckpointError(path, "exists and is not a checkpoint; choose another path")
+    directory = check_destination(path)
     directory.mkdir(parents=True, exist_ok=True)
     payload = save({name: value.cpu().contiguous() for name, value in _tensors(trained).items()})
     digest = hashlib.sha256(payload).hexdigest()

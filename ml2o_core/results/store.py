@@ -193,6 +193,14 @@ class Results:
         return cls(tuple(rows), document.get("provenance", {}), document.get("configuration", {}))
 
 
+def is_stored_run(folder: Path | str) -> bool:
+    """Whether `folder` holds a run, of this version or of another."""
+    try:
+        return _read_json(Path(folder) / FILE).get("format") == FORMAT
+    except ResultsError:
+        return False
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file such that `path` holds the old content or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
