@@ -1,0 +1,110 @@
+"""The artefact of Proposition 1: its rows, its sentences, its page, and an honest VIOLATED."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from analyses.proposition1 import BOUND, GAP, PAIRS, ROUNDING, Proposition1Artefact, draw_pair
+from analyses.runner import run_artefacts
+from analyses.settings import Preset, RunSettings
+from ml2o_core.progress import Progress
+from ml2o_core.results import CheckVerdict, Results, Row, Vacuity
+from ml2o_theory.statements.proposition1 import Proposition1
+
+INSTANCES = sum(len(pair.gains) for pair in PAIRS)
+
+
+def run(seed: int = 0) -> Sequence[Row]:
+    return Proposition1Artefact().run(RunSettings(seed=seed), Progress())
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return Results(tuple(run()))
+
+
+def test_every_certified_instance_holds(results: Results) -> None:
+    assert len(results.checks) == 20 * INSTANCES
+    assert {row.verdict for row in results.checks} == {CheckVerdict.HOLDS}
+    assert {row.T for row in results.checks} == set(range(1, 21))
+
+
+def test_every_check_names_constants_that_are_there(results: Results) -> None:
+    assert len(results.constants) == 8 * len(PAIRS)
+    for row in results.checks:
+        assert len(row.constants) == 8
+        assert all(id in results.constants for id in row.constants)
+
+
+def test_the_expansive_rule_shows_the_growth_of_the_bound(results: Results) -> None:
+    """Q = 2: both grow by 4 a step; a rule that contracts stays far below."""
+    curves = results.curves.where(panel="close tasks, expansive rule", quantity=GAP)
+    for curve in curves:
+        if curve.method != "trivial bound":
+            before, after = curve.estimate[-2:]
+            assert before is not None
+            assert after is not None
+            assert 10 ** (after - before) == pytest.approx(4.0, rel=0.1)
+    contracting = results.curves.where(panel="close tasks", quantity=GAP)
+    (bound,) = (curve.estimate[-1] for curve in contracting if curve.method == BOUND)
+    others = [c.estimate[-1] for c in contracting if c.method.startswith("observed")]
+    assert bound is not None
+    assert all(value is not None and bound - value > 20 for value in others)
+
+
+def test_close_tasks_have_an_informative_bound_at_first(results: Results) -> None:
+    first = results.checks.where(tasks="close tasks", T=1)
+    last = results.checks.where(tasks="close tasks", T=20)
+    assert {row.vacuity for row in first} == {Vacuity.INFORMATIVE}
+    assert {row.vacuity for row in last} == {Vacuity.VACUOUS}
+
+
+def test_autodiff_agrees_with_the_enclosures(results: Results) -> None:
+    """The close tasks' gradients agree in three digits, which the difference loses."""
+    for curve in results.curves.where(quantity=ROUNDING):
+        assert all(value is not None and value < 1e-9 for value in curve.estimate)
+
+
+def test_the_same_seed_gives_the_same_rows(results: Results) -> None:
+    assert Results(tuple(run())) == results
+    assert run(seed=1)[0] != results.rows[0]
+
+
+def test_close_pairs_share_their_first_task() -> None:
+    config = Proposition1Artefact().configuration(RunSettings())
+    unrelated, close, expansive = (draw_pair(config, part) for part in config.pairs)
+    assert close.sample == expansive.sample
+    assert bool((close.first.A == unrelated.first.A).all())
+    assert 0 < (close.second.A - close.first.A).abs().max() < 0.01
+
+
+def test_larger_presets_look_further() -> None:
+    horizons = [
+        Proposition1Artefact().configuration(RunSettings(preset=preset)).horizon
+        for preset in Preset
+    ]
+    assert horizons == [20, 50, 100]
+
+
+def test_its_page_has_every_row_that_a_sentence_points_to(tmp_path: Path) -> None:
+    found = run_artefacts(["proposition1"], RunSettings(), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    sentences = Proposition1Artefact().findings(found)
+    assert "holds in all 140" in sentences[0].text
+    for sentence in sentences:
+        assert all(f'id="{row}"' in page for row in sentence.rows)
+
+
+def test_a_violation_is_said_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Proposition1.formula
+    monkeypatch.setattr(Proposition1, "formula", lambda *a: sound(*a) / 10**25)
+    found = run_artefacts(["proposition1"], RunSettings(), tmp_path)
+    first = Proposition1Artefact().findings(found)[0]
+    assert "× VIOLATED" in first.text
+    assert "holds in all" not in first.text
+    assert all(found.checks[id].verdict is CheckVerdict.VIOLATED for id in first.rows)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="{row}"' in page for row in first.rows)
