@@ -46,7 +46,10 @@ def texts(svg: str) -> list[str]:
 def test_two_drawings_are_the_same_bytes_whatever_the_users_settings() -> None:
     shown = figure(curve("p", "a", [1, 2, 3], lower=(0, 1, 2), upper=(2, 3, 4)))
     first = drawings(shown)
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "other"}):
+    # Settings that the drawing chooses itself, and settings that it leaves at their defaults.
+    chosen = {"font.size": 30, "svg.hashsalt": "other"}
+    defaults = {"lines.markeredgewidth": 5, "xtick.direction": "in", "axes.linewidth": 4}
+    with mpl.rc_context(chosen | defaults):
         assert drawings(shown) == first
 
 

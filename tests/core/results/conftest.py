@@ -10,6 +10,7 @@ from ml2o_core.results import (
     ClaimRow,
     ConstantRow,
     CurveRow,
+    FitRow,
     Interval,
     OptimumRow,
     Results,
@@ -96,6 +97,15 @@ def results() -> Results:
             lower=-3.5,
             upper=-3.0,
             repeats=3,
+        ),
+        FitRow(
+            id="demo/fit/sgd",
+            artefact="demo",
+            method="SGD",
+            stage="step size, σ = 50",
+            how="best of 17 shared steps",
+            chosen=(1e-4, 0.1),
+            repeats=2,
         ),
         CurveRow(
             id="demo/curve/m-l2o",

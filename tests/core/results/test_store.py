@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_the_json_is_strict_and_needs_no_float_for_huge_numbers(
     assert stored["bound"]["lower"] == {"decimal": "1.25e+5000", "log10": pytest.approx(5000.09691)}
     (constant,) = document["tables"]["constants"]["rows"]
     assert constant["value"]["upper"] == {"decimal": "inf", "log10": None}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_json_cannot_hold_is_not_written(
+    results: Results, tmp_path: Path, value: float
+) -> None:
+    results.save(tmp_path)
+    before = content(tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        Results(results.rows, {"seconds": value}).save(tmp_path)
+    assert content(tmp_path) == before
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
