@@ -34,6 +34,10 @@ def resolve_device(name: str = "auto") -> torch.device:
 def deterministic() -> Iterator[None]:
     """Bit-reproducible on one device, and full float32: no TF32 in products and convolutions.
 
+    On the CPU it is one thread: sums are split among threads, so their number would change the last
+    digits from machine to machine; and on tensors of this project's size a second thread gains
+    little, but loses a factor of ten where another process wants the cores as well.
+
     The settings are restored on leaving. An operation without a deterministic implementation raises
     instead of giving numbers that differ from run to run. cuBLAS reads its workspace size from the
     environment when it is first used, so that variable is set here and stays.
@@ -42,15 +46,19 @@ def deterministic() -> Iterator[None]:
     cudnn: Any = torch.backends.cudnn
     products: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
     precisions = [backend.fp32_precision for backend in products]
+    threads = torch.get_num_threads()
     benchmark, strict = cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
+        torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         cudnn.benchmark = False
         for backend in products:
             backend.fp32_precision = "ieee"
         yield
     finally:
+        torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         cudnn.benchmark = benchmark
         for backend, precision in zip(products, precisions, strict=True):

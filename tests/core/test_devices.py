@@ -12,6 +12,7 @@ from ml2o_core.errors import DeviceUnavailable, InvalidArgument
 def settings() -> tuple[object, ...]:
     backends = torch.backends
     return (
+        torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         backends.cudnn.benchmark,
@@ -43,10 +44,19 @@ def test_an_unknown_device_lists_the_known_ones(name):
         resolve_device(name)
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_the_settings_hold_inside_and_are_restored_outside():
     before = settings()
     with deterministic():
-        assert settings() == (True, False, False, "ieee", "ieee", "ieee")
+        assert settings() == (1, True, False, False, "ieee", "ieee", "ieee")
     assert settings() == before
 
 
