@@ -26,6 +26,9 @@ from ml2o_theory.regions import ParameterInterval
 PAIRS = st.from_type(QuadraticPair)
 POINTS = st.lists(st.floats(-1, 1), min_size=4, max_size=4)
 
+TIGHT = 1e-13
+"""The certificates are tried from 1e-14 above the float guess."""
+
 ROUNDING = 1e-9
 """Of a float64 trajectory of at most 6 steps, relative to its largest entry and to x_0."""
 
@@ -85,7 +88,7 @@ def operator_at(H: arb_mat, v: arb_mat) -> arb:
 
 
 @given(st.data(), PAIRS, POINTS, POINTS, st.floats(0, 1))
-def test_no_sampled_value_exceeds_its_certified_constant(
+def test_no_sampled_value_exceeds_its_certified_constant_and_the_ends_are_close(
     data: st.DataObject,
     pair: QuadraticPair,
     point: list[float],
@@ -109,18 +112,11 @@ def test_no_sampled_value_exceeds_its_certified_constant(
             "Delta": difference_norm(*gradients),
             "Delta_tilde": operator_at(first.H - second.H, v),
         }
-    for symbol, value in sampled.items():
-        assert value <= constants[symbol].upper.value, symbol
-
-
-@given(st.data(), PAIRS)
-def test_every_constant_is_enclosed_tightly(data: st.DataObject, pair: QuadraticPair) -> None:
-    constants = pair_constants(pair, pair_region(pair, data.draw(intervals(pair)), 3))
+        for symbol, constant in constants.items():
+            assert constant.is_bounded, symbol
+            assert constant.upper.value <= constant.lower.value * (1 + TIGHT), symbol
+            assert sampled.get(symbol, arb(0)) <= constant.upper.value, symbol
     assert set(constants) == set(MEANING)
-    for symbol, value in constants.items():
-        assert value.is_bounded, symbol
-        with precision():
-            assert value.upper.value <= value.lower.value * (1 + arb(1e-13)), symbol
 
 
 def test_constants_by_hand() -> None:

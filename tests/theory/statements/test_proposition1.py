@@ -47,7 +47,7 @@ STILL = ParameterInterval(0.0, 0.0)
 @given(
     st.from_type(QuadraticPair),
     st.tuples(st.floats(-1, 2), st.floats(-1, 2)).map(sorted),
-    st.integers(1, 8),
+    st.integers(1, 6),
 )
 def test_it_holds_on_every_certified_instance(
     pair: QuadraticPair, ends: list[float], T: int
