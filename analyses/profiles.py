@@ -7,7 +7,7 @@ window's gradient, which this version does not have yet; artefacts leave it out 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.errors import InvalidArgument
@@ -19,16 +19,17 @@ from ml2o_core.tasks.base import TaskFamily
 
 @dataclass(frozen=True)
 class Size:
-    """K windows of M-L2O, replicates, and test steps of a preset."""
+    """K windows of M-L2O, replicates, problems a batch, and the test, of a preset."""
 
     windows: int
     repeats: int
+    batch_size: int = 128
     test_steps: int = 500
     test_size: int = 128
 
 
 SIZES = {
-    Preset.QUICK: Size(windows=40, repeats=3),
+    Preset.QUICK: Size(windows=80, repeats=3, batch_size=32),
     Preset.STANDARD: Size(windows=600, repeats=10),
     Preset.PAPER: Size(windows=5000, repeats=10),
 }
@@ -40,8 +41,7 @@ AVAILABLE = (Profile.PAPER, Profile.MATCHED)
 def size(settings: RunSettings) -> Size:
     """The preset's size, with the replicates that were asked for."""
     preset = SIZES[settings.preset]
-    repeats = settings.repeats or preset.repeats
-    return Size(preset.windows, repeats, preset.test_steps, preset.test_size)
+    return replace(preset, repeats=settings.repeats or preset.repeats)
 
 
 def meta_training(settings: RunSettings, family: TaskFamily) -> TrainConfig:
@@ -52,6 +52,7 @@ def meta_training(settings: RunSettings, family: TaskFamily) -> TrainConfig:
         meta_gradient=MAML(alpha=1e-3),
         windows=size(settings).windows,
         repeats=size(settings).repeats,
+        batch_size=size(settings).batch_size,
         seed=settings.seed,
     )
 

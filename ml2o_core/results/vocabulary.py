@@ -112,6 +112,10 @@ class Score(Word):
         "the minimum over the steps of ln (mean of f − f*)",
     )
     LN_MEAN_SUBOPTIMALITY = "ln mean suboptimality", "ln (mean of f − f*), at one step"
+    MEAN_SUBOPTIMALITY = (
+        "mean suboptimality",
+        "the mean over the problems of f − f*, at one step; not a logarithm",
+    )
     MEAN_LN_SUBOPTIMALITY = (
         "mean ln suboptimality",
         "the mean over the problems of ln (f − f*), which is the logarithm of the geometric mean",
