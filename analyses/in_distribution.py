@@ -1,10 +1,10 @@
 """Does meta-training work? RNNprop against SGD and Adam on the tasks it was trained for.
 
 One RNNprop with output scale 0.1 is trained on the LASSO mixture and tested on fresh problems of
-the same distribution, at the end of a training window (step 20) and well beyond it (step 100). SGD and
-Adam get their best shared step from the stated grid, chosen on other problems of the distribution
-and for each step and each mean separately. Intervals are over the problems, paired: they speak of
-this trained rule, not of the training's own randomness.
+the same distribution, at the end of a training window (step 20) and well beyond it (step 100). SGD
+and Adam get their best shared step from the stated grid, chosen on other problems of the
+distribution and for each step and each mean separately. Intervals are over the problems, paired:
+they speak of this trained rule, not of the training's own randomness.
 
 With output scale 0.01 the rule cannot compete: in 100 steps an iterate moves by at most 1.
 """
@@ -21,13 +21,13 @@ from torch import Tensor
 
 from analyses.artefact import Artefact, Finding, main
 from analyses.comparison import ANALYTIC_LABELS
-from analyses.rendering.blocks import Estimate, RowTable, Section, Text
+from analyses.rendering.blocks import Cell, Estimate, RowTable, Section, Text
 from analyses.settings import Preset, RunSettings
 from ml2o_core.devices import resolve_device
 from ml2o_core.evaluation import loss_curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.plain import Plain
-from ml2o_core.meta.trainer import train
+from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.optimizers.base import UpdateRule
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.problems import Problems, sample_problems
@@ -91,13 +91,22 @@ class _Certificates:
         return torch.maximum(losses.cpu() - self.dual, self.gap)
 
 
-def compare(config: InDistributionTest, device: torch.device | str, progress: Progress) -> tuple:
+def compare(
+    config: InDistributionTest, device: torch.device | str, progress: Progress
+) -> tuple[Trained, list[Excess]]:
     """Train, tune and test; returns the training run and one `Excess` for each step."""
     run = train(config.training, device=device, progress=progress, label="train RNNprop")
-    draw = {"seed": config.training.seed, "repeats": 1, "device": device}
-    family = config.training.family
-    test = sample_problems(family, purpose="test", size=config.test_size, **draw)
-    tuning = sample_problems(family, purpose="tune", size=config.tuning_size, **draw)
+    test, tuning = (
+        sample_problems(
+            config.training.family,
+            seed=config.training.seed,
+            purpose=purpose,
+            repeats=1,
+            size=size,
+            device=device,
+        )
+        for purpose, size in (("test", config.test_size), ("tune", config.tuning_size))
+    )
     exact, exact_tuning = _Certificates.of(test), _Certificates.of(tuning)
     learned = loss_curves(
         config.training.rule, run.params, test, max(config.steps), progress=progress
@@ -182,7 +191,7 @@ class InDistribution(Artefact):
         return found
 
     def section(self, results: Results) -> Section:
-        columns = {
+        columns: dict[str, Cell] = {
             "method": lambda row: row.method if not row.reference else f"RNNprop − {row.reference}",
             "score": "score",
             "step": "step",
@@ -194,8 +203,8 @@ class InDistribution(Artefact):
                 Text(
                     "One RNNprop with output scale 0.1, trained on the LASSO mixture, on fresh "
                     "problems of the same mixture. SGD and Adam use the step of the stated grid "
-                    "that is best for the row's step and mean, chosen on other problems. Intervals are "
-                    "over the problems; differences are paired."
+                    "that is best for the row's step and mean, chosen on other problems. Intervals "
+                    "are over the problems; differences are paired."
                 ),
                 RowTable.of("Suboptimality in distribution.", results.scores, columns),
             )
