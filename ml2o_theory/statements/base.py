@@ -9,12 +9,14 @@ derivation, what is checked and what is not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
+
+from flint import arb
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_theory.arithmetic import precision
-from ml2o_theory.constants.base import Constants
+from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.enclosure import Enclosure, Norm, evaluate_increasing
 from ml2o_theory.recursion import Number, ScoreConstants, StepConstants, uniform
 
@@ -48,19 +50,23 @@ class Statement(ABC):
 
     def bound(self, constants: Constants, T: int) -> Enclosure:
         """The bound at the uniform level, at both ends of the constants."""
-        return self._enclose(self.formula, constants, T)
+        return self._enclose(self.formula, self.constants, constants, T)
 
     def trivial_bound(self, constants: Constants, T: int) -> Enclosure:
         """The trivial bound at the uniform level, at both ends of the constants."""
-        return self._enclose(self.trivial_formula, constants, T)
+        return self._enclose(self.trivial_formula, constants, constants, T)
 
-    def _enclose(self, formula: Formula, constants: Constants, T: int) -> Enclosure:
+    def _enclose(
+        self, formula: Formula, symbols: Iterable[str], constants: Constants, T: int
+    ) -> Enclosure:
         if not 1 <= T <= constants.region.steps:
             raise InvalidArgument("T", T, f"1 to {constants.region.steps}, as in the region")
+        # Any other constant is not a number, so that it cannot enter unseen.
+        others = dict.fromkeys(MEANING, arb("nan"))
         with precision():
             return evaluate_increasing(
-                lambda values: formula(*uniform(values, T)),
-                {symbol: constants[symbol] for symbol in self.constants},
+                lambda values: formula(*uniform({**others, **values}, T)),
+                {symbol: constants[symbol] for symbol in symbols},
                 norm=self.norm,
             )
 
