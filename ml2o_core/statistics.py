@@ -31,7 +31,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> 
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
         raise InvalidArgument("values", values, "at least one number, all of them finite")
-    mean, lower, upper = (float(end) for end in mean_band(sample, level))
+    mean, lower, upper = (float(end[0]) for end in mean_band(sample[:, None], level))
     return MeanInterval(mean, lower, upper, level, int(sample.size))
 
 
