@@ -30,6 +30,9 @@ FONT = 11.0
 LABEL_HEIGHT = 1.25 * FONT
 """Points between the centres of two labels beside the axes, at least."""
 
+BAND_SHARE = 0.5
+"""How much of the values' span a band may add to the vertical range, on either side."""
+
 _MARKERS_A_LINE = 8
 
 # Stand-ins: matplotlib draws in these, and the SVG gets the variables of the page's theme.
@@ -92,7 +95,7 @@ def _draw(
     axes.set_axisbelow(True)
     for index, curve in enumerate(curves):
         _line(axes, curve, figure.roles[curve.method], looks[curve.method], index)
-    axes.set_ylim(_range(figure.curves if figure.y_range == "shared" else curves))
+    axes.set_ylim(vertical_range(_sharing(figure, curves)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_xlabel(figure.x_label)
@@ -180,17 +183,37 @@ def spread(wanted: Sequence[float], gap: float, room: float) -> list[float]:
     return [min(max(at, 0.0), top) + index * gap for index, at in enumerate(shifted)]
 
 
-def _range(curves: Sequence[CurveRow]) -> tuple[float, float]:
-    values = [
-        value
-        for curve in curves
-        for series in (curve.estimate, curve.lower, curve.upper)
-        for value in series
-        if value is not None
-    ]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+def vertical_range(curves: Sequence[CurveRow]) -> tuple[float, float]:
+    """Holds every value, and the bands as far as they do not dwarf the values.
+
+    With two or three repeats an interval can be many times wider than all curves together: a band
+    extends the range by at most half of what the values span, and is cut beyond.
+    """
+    values = [value for curve in curves for value in curve.estimate if value is not None]
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    ends = [end for curve in curves for end in (*curve.lower, *curve.upper) if end is not None]
+    room = BAND_SHARE * (high - low) if high > low else math.inf
+    low, high = max(low - room, min([low, *ends])), min(high + room, max([high, *ends]))
     margin = 0.04 * (high - low) or 0.5
     return low - margin, high + margin
+
+
+def has_cut_bands(figure: LineFigure) -> bool:
+    """Whether a band leaves its panel."""
+    for curves in figure.panels.values():
+        low, high = vertical_range(_sharing(figure, curves))
+        for curve in curves:
+            ends = [end for end in (*curve.lower, *curve.upper) if end is not None]
+            if ends and (min(ends) < low or max(ends) > high):
+                return True
+    return False
+
+
+def _sharing(figure: LineFigure, curves: Sequence[CurveRow]) -> Sequence[CurveRow]:
+    """The curves whose values decide the vertical range of a panel with `curves`."""
+    return figure.curves if figure.y_range == "shared" else curves
 
 
 def _last(curve: CurveRow) -> float | None:

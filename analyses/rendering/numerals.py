@@ -71,12 +71,12 @@ def interval(value: Interval) -> Markup:
 
 
 def estimate(value: Estimate) -> tuple[Markup, Markup]:
-    """The value and its interval, to two digits of the interval's width."""
+    """The value and its interval, to two digits of its width, but never fewer than two decimals."""
     if value.value is None:
         return NONE, Markup("")
     places = 3
     if value.lower is not None and value.upper is not None and value.upper > value.lower:
-        places = min(6, max(0, 1 - math.floor(math.log10(value.upper - value.lower))))
+        places = min(6, max(2, 1 - math.floor(math.log10(value.upper - value.lower))))
 
     def fixed(number: float | None, missing: str) -> str:
         return missing if number is None else _signed(f"{number:.{places}f}")

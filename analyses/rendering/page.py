@@ -26,11 +26,14 @@ from analyses.rendering.blocks import (
     Text,
 )
 from analyses.rendering.cells import cells, layout, value_of
-from analyses.rendering.figures import drawings
+from analyses.rendering.figures import drawings, has_cut_bands
 from analyses.rendering.formulas import mathml
 from analyses.rendering.inline import inline
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CurveRow, Row
+
+TALL = 16
+"""Rows of a table beyond which it scrolls in a window of its own."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def html(page: Page) -> str:
     """The page as HTML. `InvalidArgument` names a link to a row that the page does not show."""
     writer = _Writer()
     parts = [(part, writer.section(part.section)) for part in page.parts]
-    summary = [(writer.text(s.text), [writer.link(id) for id in s.rows]) for s in page.summary]
+    summary = [(writer.text(s.text), writer.evidence(s.rows)) for s in page.summary]
     notes = [writer.text(note) for note in page.notes]
     chapters: dict[str, list[tuple[Part, Markup]]] = {}
     for part, body in parts:
@@ -110,9 +113,14 @@ class _Writer:
     def text(self, text: str) -> Markup:
         return inline(text, self.links.add)
 
-    def link(self, id: str) -> Markup:
-        self.links.add(id)
-        return Markup('<a class="evidence" href="#{}">{}</a>').format(id, id)
+    def evidence(self, rows: Sequence[str]) -> Markup:
+        """Links to the rows that a sentence rests on: `row`, or `rows 1, 2, 3`."""
+        self.links.update(rows)
+        link = Markup('<a href="#{0}" title="{0}" aria-label="row {0}">{1}</a>')
+        if len(rows) == 1:
+            return link.format(rows[0], "row")
+        numbered = (link.format(id, number) for number, id in enumerate(rows, start=1))
+        return Markup("rows {}").format(Markup(", ").join(numbered))
 
     def check_links(self, others: set[str]) -> None:
         for id in sorted(self.links - self.anchors - others):
@@ -127,7 +135,7 @@ class _Writer:
                 return Markup("<p>{}</p>").format(self.text(block.text))
             case Bullets():
                 items = Markup("").join(
-                    Markup("<li>{}</li>").format(self.text(item)) for item in block.items
+                    Markup("<li><p>{}</p></li>").format(self.text(item)) for item in block.items
                 )
                 return Markup("<ul>{}</ul>").format(items)
             case Formula():
@@ -159,6 +167,7 @@ class _Writer:
             caption=self.text(table.caption),
             headings=headings,
             body=body,
+            tall=len(body) > TALL,
         )
 
     def figure(self, figure: LineFigure) -> Markup:
@@ -182,6 +191,7 @@ class _Writer:
             id=figure.id,
             panels=drawings(figure),
             caption=self.text(figure.caption),
+            cut=has_cut_bands(figure),
             values=self.table(values),
         )
 

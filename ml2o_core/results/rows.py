@@ -37,7 +37,8 @@ ATTAINED_WIDTH = Number.of("1e-6")
 def row_id(*parts: object) -> str:
     """A row id: `row_id("figure2", "M-L2O", "σ=50")` is "figure2/m-l2o/sigma=50"."""
     names = (str(part).lower().replace("σ", "sigma").replace("φ", "phi") for part in parts)
-    return "/".join(re.sub(r"[^a-z0-9.=_-]+", "-", name).strip("-") for name in names)
+    tight = (re.sub(r"\s*=\s*", "=", name) for name in names)
+    return "/".join(re.sub(r"[^a-z0-9.=_-]+", "-", name).strip("-") for name in tight)
 
 
 def column(description: str, *, unit: str | None = None, **options: Any) -> Any:

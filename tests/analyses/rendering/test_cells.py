@@ -69,8 +69,8 @@ def test_row_ids_are_links() -> None:
 
 def test_estimates_take_two_columns() -> None:
     values, intervals = cells([Estimate(1, 0.5, 1.5), None, Estimate(2, None, None)], set().add)
-    assert [value.striptags() for value in values] == ["1.0", "–", "2.000"]
-    assert [ends.striptags() for ends in intervals] == ["[0.5, 1.5]", "", ""]
+    assert [value.striptags() for value in values] == ["1.00", "–", "2.000"]
+    assert [ends.striptags() for ends in intervals] == ["[0.50, 1.50]", "", ""]
 
 
 @pytest.mark.parametrize(

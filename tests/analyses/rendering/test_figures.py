@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.rendering.blocks import LineFigure, Role
-from analyses.rendering.figures import drawings, spread
+from analyses.rendering.figures import drawings, has_cut_bands, spread, vertical_range
 from analyses.rendering.palette import COLOURS, styles
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CurveRow, row_id
@@ -108,6 +108,19 @@ def test_panels_share_their_range_unless_each_has_its_own() -> None:
     assert "4800" in texts(drawings(shared)["s"])
     assert "4800" not in texts(drawings(own)["s"])
     assert drawings(shared)["large"] == drawings(own)["large"]
+
+
+def test_a_huge_band_does_not_flatten_the_curves_and_the_page_can_say_so() -> None:
+    narrow = curve("p", "a", [0, 10], lower=(-1, 8), upper=(1, 14))
+    huge = curve("p", "a", [0, 10], lower=(-1, -500), upper=(1, 800))
+    flat = curve("p", "a", [3, 3], lower=(2, 2), upper=(4, 4))
+    assert vertical_range([narrow]) == pytest.approx((-1.6, 14.6))
+    assert vertical_range([huge]) == pytest.approx((-5.8, 15.8))
+    assert vertical_range([flat]) == (1.92, 4.08)
+    assert vertical_range([curve("p", "a", [None, None])]) == (0, 1)
+    assert not has_cut_bands(figure(narrow, flat))
+    assert has_cut_bands(figure(huge))
+    assert has_cut_bands(figure(curve("q", "b", [0, 1]), huge, y_range="own"))
 
 
 def test_every_curve_with_a_value_is_named_and_names_do_not_touch() -> None:

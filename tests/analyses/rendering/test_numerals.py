@@ -78,7 +78,7 @@ def test_an_interval_never_hides_an_infinite_end(
     ("given_estimate", "value", "ends"),
     [
         (Estimate(-3.4142, -3.6, -3.2), "−3.41", "[−3.60, −3.20]"),
-        (Estimate(100.123, 90.0, 110.0), "100", "[90, 110]"),
+        (Estimate(100.123, 90.0, 110.0), "100.12", "[90.00, 110.00]"),
         (Estimate(0.12345, 0.12, 0.1269), "0.1235", "[0.1200, 0.1269]"),
         (Estimate(1.0, None, None), "1.000", ""),
         (Estimate(1.0, 0.5, None), "1.000", "[0.500, ∞]"),
