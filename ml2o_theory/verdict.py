@@ -146,8 +146,8 @@ class StatementCheck:
         observed, bound = self.observed.interval, self.bound.interval
         if observed.upper <= bound.lower:
             return _Inequality.HELD
-        failed = bound.upper.is_finite and observed.lower > bound.upper
-        return _Inequality.FAILED if failed else _Inequality.UNDECIDED
+        # Nothing is above an infinite end, so a bound without an upper end never fails.
+        return _Inequality.FAILED if observed.lower > bound.upper else _Inequality.UNDECIDED
 
     @property
     def _attained(self) -> bool:

@@ -56,6 +56,7 @@ def test_the_recursion_is_the_closed_form(c: Values, T: int) -> None:
     assert b.delta_x == closed_forms.delta_x(c, T)
     assert b.Delta_J == closed_forms.Delta_J(c, T)
     assert Proposition1().formula(*uniform(c, T)) == closed_forms.proposition1(c, T)
+    assert Proposition1().trivial_formula(*uniform(c, T)) == 2 * c["M"] * closed_forms.P(c, T)
 
 
 def test_the_strategy_reaches_every_corner() -> None:

@@ -35,9 +35,9 @@ ROUNDING = 1e-9
 
 @st.composite
 def intervals(draw: st.DrawFn, pair: QuadraticPair) -> ParameterInterval:
-    """Φ of the size of 1/L: contracting, expansive, a point, and {0}."""
+    """Φ of the size of 1/L: contracting, diverging on either side, a point, and {0}."""
     L = max(pair.first.gram_norm().item(), pair.second.gram_norm().item(), 1.0)
-    ends = st.one_of(st.sampled_from([0.0, 1.0, 2.0, -1.0]), st.floats(-1, 2))
+    ends = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.0]), st.floats(-1, 3))
     low, high = sorted((draw(ends), draw(ends)))
     return ParameterInterval(low / L, high / L)
 
@@ -73,6 +73,9 @@ def test_the_region_is_no_larger_than_it_must_be() -> None:
     pair = pair_of([[1.0]], [0.0], [[1.0]], [0.0], [1.0])
     region = pair_region(pair, ParameterInterval(0.5, 0.5), 50)
     assert 1 - 2**-50 <= float_above(region.x.radius) <= 1 + 1e-12
+    # Overshooting by a factor of 2: x_3 = −8, which is 9 away.
+    region = pair_region(pair, ParameterInterval(3.0, 3.0), 3)
+    assert float_above(region.x.radius) == pytest.approx(9, rel=1e-12)
     # An expansive rule attains the geometric bound: |x_t − x_0| = 1.5^t − 1.
     region = pair_region(pair, ParameterInterval(-0.5, -0.5), 50)
     assert float_above(region.x.radius) == pytest.approx(1.5**50 - 1, rel=1e-12)
