@@ -18,8 +18,8 @@ from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory.arithmetic import matrix, precision, vector
 from ml2o_theory.regions import sample_id
 
-_EXACT_BITS = 4500
-"""Enough for any sum of products of two float64 numbers: exponents −2148 to 2048, and guard."""
+_EXACT_BITS = 7000
+"""Enough for sums of products of three float64 numbers: exponents −3222 to 3072, and guard."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class ExactQuadratic:
     def gradient(self, x: arb_mat) -> arb_mat:
         """Hx − c for x of shape (d, 1), at the current precision."""
         return self.H * x - self.c
+
+    def gradient_at(self, x: Float[Tensor, " d"]) -> arb_mat:
+        """Hx − c for a float x, exact: nothing is lost where Hx and c cancel."""
+        with precision(_EXACT_BITS):
+            return self.gradient(vector(x))
 
     def __sub__(self, other: ExactQuadratic) -> ExactQuadratic:
         with precision(_EXACT_BITS):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import EndMethod
-from ml2o_theory.arithmetic import exact, norm, precision, vector
+from ml2o_theory.arithmetic import exact, norm, precision
 from ml2o_theory.closed_forms import geometric_sum
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.quadratic import (
@@ -58,7 +58,7 @@ def _travel(
         ‖x_t − x_0‖ = ‖φ Σ_{s<t} (I − φH)^s g‖   ≤ sup|φ| S_T(sup|w|) ‖g‖
         ‖x_t − x_0‖ = ‖(I − (I − φH)^t) H⁻¹g‖    ≤ sup|1 − w^t| ‖H⁻¹g‖   where H is invertible
     """
-    g = quadratic.gradient(vector(x0))
+    g = quadratic.gradient_at(x0)
     lowest, highest = exact(phi.lower), exact(phi.upper)
     norm_H = spectral_norm(quadratic.H)[1]
     w_lowest = 1 - (highest * norm_H).max(arb(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ml2o_core.results import EndMethod
-from ml2o_theory.arithmetic import precision, vector
+from ml2o_theory.arithmetic import precision
 from ml2o_theory.constants.spectral import spectral_norm
 from ml2o_theory.constants.trust_region import BallSupremum, affine_norm_on_ball
 from ml2o_theory.enclosure import Enclosure, Norm
@@ -15,8 +15,8 @@ from ml2o_theory.regions import Ball, Region
 
 def gradient_norm_on_ball(quadratic: ExactQuadratic, ball: Ball) -> BallSupremum:
     """Both ends of sup ‖Hx − c‖ over `ball`."""
+    at_center = quadratic.gradient_at(torch.tensor(ball.center, dtype=torch.float64))
     with precision():
-        at_center = quadratic.gradient(vector(torch.tensor(ball.center, dtype=torch.float64)))
         return affine_norm_on_ball(quadratic.H, at_center, ball.radius)
 
 

@@ -201,3 +201,12 @@ def test_the_hessian_and_the_gradient_are_exact() -> None:
     with precision():
         assert quadratic.H[0, 0] - 1 == arb(2) ** -60
         assert quadratic.c[0, 0] - 1 == arb(2) ** -30
+
+
+def test_what_cancels_at_the_start_is_not_lost() -> None:
+    """∇l¹(1) = 2^-284 − 2^-142 and ∇l²(1) = 1 − 1: Δ is 2^-142, far below the rounding of 1."""
+    pair = pair_of([[2.0**-142]], [1.0], [[1.0]], [1.0], [1.0])
+    constants = pair_constants(pair, pair_region(pair, ParameterInterval(0.0, 0.0), 1))
+    delta = constants["Delta"]
+    assert arb(2) ** -142 * (1 - arb(2) ** -100) <= delta.lower.value
+    assert delta.upper.value <= arb(2) ** -142 * (1 + arb(2) ** -40)
