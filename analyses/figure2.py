@@ -7,7 +7,7 @@ alone with `python -m analyses.figure2` or `ml2o run figure2`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from analyses.artefact import Artefact, Chapter, Finding, main
@@ -33,11 +33,15 @@ from analyses.rendering.blocks import (
 )
 from analyses.settings import Profile, RunSettings
 from ml2o_core.devices import resolve_device
+from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
 from ml2o_core.results import FitRow, Results, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
+
+PAPER = Score.MIN_LN_MEAN_OBJECTIVE
+"""The paper's score."""
 
 SIGMAS = {"a": 50.0, "b": 100.0}
 """σ by the letter of the paper's sub-figure."""
@@ -104,8 +108,6 @@ class Figure2(Artefact):
             | dict.fromkeys(ANALYTIC_LABELS.values(), Role.ANALYTIC)
             | {OPTIMUM: Role.OPTIMUM}
         )
-        absolute = [row for row in results.scores if row.reference is None]
-        paired = [row for row in results.scores if row.reference is not None]
         return Section(
             (
                 Text(
@@ -138,12 +140,23 @@ class Figure2(Artefact):
                     curves=tuple(results.curves.where(quantity=SUBOPTIMALITY)),
                     roles=roles,
                 ),
-                RowTable.of("Scores; lower is better.", absolute, _SCORE_COLUMNS),
                 RowTable.of(
-                    "Paired differences over the training seeds; negative where the first method "
-                    "is better.",
-                    paired,
-                    {"difference": _difference, **_VALUE_COLUMNS},
+                    "Scores, natural logarithms, lower is better: mean over the training seeds and "
+                    "95 % interval. The paper's score is the minimum over the steps of the "
+                    "logarithm of the mean objective; the others measure f − f*, at the last step "
+                    "unless they say otherwise.",
+                    [row for row in results.scores.where(score=PAPER) if row.reference is None],
+                    {"distribution": "distribution", "method": "method", **_score_columns(results)},
+                ),
+                RowTable.of(
+                    "Paired differences of the same scores over the training seeds; negative where "
+                    "the first method is better.",
+                    [row for row in results.scores.where(score=PAPER) if row.reference is not None],
+                    {
+                        "distribution": "distribution",
+                        "difference": lambda row: f"{row.method} − {row.reference}",
+                        **_score_columns(results),
+                    },
                 ),
                 RowTable.of(
                     "The paper's claims about this figure.",
@@ -188,10 +201,6 @@ class Figure2(Artefact):
         )
 
 
-def _difference(row: ScoreRow) -> str:
-    return f"{row.method} − {row.reference}"
-
-
 def _chosen(row: FitRow) -> str | None:
     """The chosen steps, each with the number of repeats that chose it."""
     counts = Counter(row.chosen)
@@ -202,21 +211,32 @@ def _clipped(row: FitRow) -> str | None:
     return None if row.clipped_share is None else f"{100 * row.clipped_share:.0f} %"
 
 
-_VALUE_COLUMNS: dict[str, Cell] = {
-    "score": "score",
-    "step": "step",
-    "distribution": "distribution",
-    "mean and 95 % interval": Estimate.of,
-    "repeats": "repeats",
-    "masked": "masked",
-}
-_SCORE_COLUMNS: dict[str, Cell] = {"method": "method", **_VALUE_COLUMNS}
+def _score_columns(results: Results) -> dict[str, Cell]:
+    """One column for each score; a row of the paper's score stands for all of its method's."""
+    beside = {(r.sigma, r.method, r.reference, r.score): r for r in results.scores}
+
+    def column(score: Score) -> Callable[[ScoreRow], Estimate | None]:
+        def cell(row: ScoreRow) -> Estimate | None:
+            other = beside[row.sigma, row.method, row.reference, score]
+            return None if other.mean is None else Estimate.of(other)
+
+        return cell
+
+    headings = {
+        "paper's score": PAPER,
+        "min ln mean f − f*": Score.MIN_LN_MEAN_SUBOPTIMALITY,
+        "ln mean f − f*": Score.LN_MEAN_SUBOPTIMALITY,
+        "mean ln f − f*": Score.MEAN_LN_SUBOPTIMALITY,
+        "median ln f − f*": Score.MEDIAN_LN_SUBOPTIMALITY,
+    }
+    columns: dict[str, Cell] = {heading: column(score) for heading, score in headings.items()}
+    return columns | {"repeats": "repeats", "masked": "masked", "note": "reason"}
 
 
 def _claims(artefact: str, result: ComparisonResult) -> list[OrderClaim]:
     claims = []
     for (letter, sigma), panel in zip(SIGMAS.items(), result.panels, strict=True):
-        key = (Score.MIN_LN_MEAN_OBJECTIVE, None)
+        key = (PAPER, None)
         for better, worse in PAIRS:
             kept = (panel.scored[better] & panel.scored[worse]).numpy()
             claims.append(
@@ -233,53 +253,57 @@ def _claims(artefact: str, result: ComparisonResult) -> list[OrderClaim]:
 
 
 def _panel_findings(results: Results, sigma: float) -> list[Finding]:
-    """Who comes first among the learned methods, against TL, and against the analytic ones."""
-    here = results.scores.where(sigma=sigma, score=Score.MIN_LN_MEAN_SUBOPTIMALITY)
-    absolute = [r for r in here if r.reference is None and r.mean is not None]
-    learned = [r for r in absolute if r.method in {m.label for m in METHODS.values()}]
-    analytic = [r for r in absolute if r.method in ANALYTIC_LABELS.values()]
+    """The lowest scores, learned and analytic; what has no score; M-L2O against TL."""
+    here = results.scores.where(sigma=sigma, score=PAPER)
+    where = f"LASSO, {panel_label(sigma)}"
+    absolute = [r for r in here if r.reference is None]
     found = []
-    if learned and analytic:
-        first = min(learned, key=_mean)
-        best = min(analytic, key=_mean)
-        side = "below" if _mean(first) < _mean(best) else "above"
-        found.append(
-            Finding(
-                f"LASSO, {panel_label(sigma)}: {first.method} is the best learned method, with a "
-                f"minimal ln mean suboptimality of {_mean(first):.2f}; that is "
-                f"{abs(_mean(first) - _mean(best)):.2f} {side} the best analytic optimizer, "
-                f"{best.method}.",
-                (first.id, best.id),
-            )
-        )
-    stuck = [r for r in here if r.mean is None and r.reference is None]
+    for kind, labels in (
+        ("a learned method", {m.label for m in METHODS.values()}),
+        ("an analytic optimizer", set(ANALYTIC_LABELS.values())),
+    ):
+        scored = [r for r in absolute if r.method in labels and r.mean is not None]
+        if scored:
+            best = min(scored, key=_mean)
+            text = f"{where}: the lowest mean score of {kind} is that of {best.method}, "
+            found.append(Finding(text + f"{_with_interval(best)}.", (best.id,)))
+    stuck = [r for r in absolute if r.method in ANALYTIC_LABELS.values() and r.mean is None]
     if stuck:
+        steps = {s for r in stuck for f in _tunings(results, sigma, r.method) for s in f.chosen}
         found.append(
             Finding(
-                f"LASSO, {panel_label(sigma)}: {' and '.join(r.method for r in stuck)} diverge "
-                "with every step of the stated grid, so they have no score.",
+                f"{where}: {' and '.join(r.method for r in stuck)} diverge on test problems, with "
+                f"the step that is best on the adaptation tasks ({_numbers(steps)}; the grid "
+                f"begins at {min(STEP_GRID):g}), so they have no score and no curve.",
                 tuple(r.id for r in stuck),
             )
         )
-    paired = results.scores.where(
-        sigma=sigma,
-        score=Score.MIN_LN_MEAN_OBJECTIVE,
-        method=label("m-l2o"),
-        reference=label("tl"),
-    )
-    for row in paired:
-        if row.mean is None or row.lower is None or row.upper is None:
+    for row in here:
+        if (row.method, row.reference) != (label("m-l2o"), label("tl")) or row.mean is None:
             continue
-        sure = row.upper < 0 or row.lower > 0
+        sure = (row.upper or 0) < 0 or (row.lower or 0) > 0
         found.append(
             Finding(
-                f"LASSO, {panel_label(sigma)}: the paper's score of M-L2O minus that of TL is "
-                f"{row.mean:+.3f} (95 % interval {row.lower:+.3f} to {row.upper:+.3f}, "
-                f"{row.repeats} seeds): {'a difference' if sure else 'no difference'} is shown.",
+                f"{where}: the score of M-L2O minus that of TL is {_with_interval(row)}: "
+                f"{'a difference' if sure else 'no difference'} is shown.",
                 (row.id,),
             )
         )
     return found
+
+
+def _tunings(results: Results, sigma: float, method: str) -> list[FitRow]:
+    return [f for f in results.fits.where(method=method) if panel_label(sigma) in f.stage]
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.3g}" for value in sorted(values))
+
+
+def _with_interval(row: ScoreRow) -> str:
+    if row.lower is None or row.upper is None:
+        return f"{row.mean:.2f} (one repeat, no interval)"
+    return f"{row.mean:.2f} (95 % interval {row.lower:.2f} to {row.upper:.2f}, {row.repeats} seeds)"
 
 
 def _mean(row: ScoreRow) -> float:
