@@ -39,7 +39,7 @@ COMMANDS = {
     "run": Command(
         "reporting:run",
         "Run one artefact or several, and write their part of the report.",
-        "ml2o run prop1 --out runs/prop1",
+        "ml2o run proposition1 --out runs/proposition1",
     ),
     "list": Command(
         "listing:show",

@@ -61,6 +61,7 @@ def find_class(argument: str, text: str, kind: type[R]) -> type[R]:
     file, separator, class_name = text.rpartition(":")
     if not separator:
         return kind.lookup(text)
+    before = kind.registry()
     module = import_file(argument, file)
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, kind)):
@@ -69,7 +70,7 @@ def find_class(argument: str, text: str, kind: type[R]) -> type[R]:
     if isabstract(found) or not found.name:
         missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ()))) or "a name"
         raise InvalidArgument(argument, text, f"a {kind.kind} that defines {missing}")
-    if kind.lookup(found.name) is not found:
+    if before.get(found.name, found) is not found or kind.lookup(found.name) is not found:
         raise InvalidArgument(argument, found.name, f"a name of its own for {class_name}")
     return found
 
@@ -94,7 +95,9 @@ def build_family(name: str, distribution: str | None, options: Mapping[str, str]
 
 
 def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    for read in (json.loads, float):  # float for what JSON lacks: 1., .5, nan, inf
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return text

@@ -1,0 +1,46 @@
+"""The command line in this process, in an empty folder, with small runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from analyses.cli import main
+
+SMALL = "--windows 2 --unroll-steps 3 --batch-size 4"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Program:
+    """`ml2o`, started in `folder`."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capture = folder, capture
+
+    def __call__(self, line: str) -> Answer:
+        self._capture.readouterr()
+        code = main(line.split())
+        printed = self._capture.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    def files(self) -> list[str]:
+        """Everything below the folder."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
+
+
+@pytest.fixture
+def ml2o(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    monkeypatch.chdir(tmp_path)
+    return Program(tmp_path, capsys)
