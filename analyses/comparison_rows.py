@@ -114,8 +114,8 @@ def _score(
 
 def _why_missing(result: PanelResult, method: str) -> str:
     if method in result.tuned:
-        return "diverges on test tasks with the best step of the grid, in every repeat"
-    return "every repeat diverged"
+        return "diverges in every repeat"
+    return "every repeat diverged in training"
 
 
 def _curves(artefact: str, result: PanelResult) -> list[Row]:

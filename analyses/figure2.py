@@ -230,7 +230,7 @@ def _score_columns(results: Results) -> dict[str, Cell]:
         "median ln f − f*": Score.MEDIAN_LN_SUBOPTIMALITY,
     }
     columns: dict[str, Cell] = {heading: column(score) for heading, score in headings.items()}
-    return columns | {"repeats": "repeats", "masked": "masked", "note": "reason"}
+    return columns | {"repeats": "repeats", "masked": "masked", "why none": "reason"}
 
 
 def _claims(artefact: str, result: ComparisonResult) -> list[OrderClaim]:

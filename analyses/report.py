@@ -8,7 +8,6 @@ from analyses.artefact import Artefact
 from analyses.publish import render
 from analyses.runner import run_artefacts
 from analyses.settings import RunSettings
-from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results
 
@@ -20,10 +19,10 @@ def report(settings: RunSettings, out: Path | str, progress: Progress | None = N
     """
     chosen, left_out = [], {}
     for name, artefact in Artefact.registry().items():
-        try:
-            artefact().check(settings)
-        except InvalidArgument as unavailable:
-            left_out[name] = str(unavailable)
+        if settings.preset not in artefact.presets:
+            left_out[name] = f"it exists in the presets {', '.join(artefact.presets)}"
+        elif settings.profile not in artefact.profiles:
+            left_out[name] = f"it exists in the profiles {', '.join(artefact.profiles)}"
         else:
             chosen.append(name)
     return run_artefacts(chosen, settings, out, progress, left_out=left_out)
