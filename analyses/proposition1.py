@@ -324,9 +324,10 @@ def _panel_finding(results: Results, panel: str) -> Finding:
     (bound,) = (_last_factor(curve) for curve in curves if curve.method == BOUND)
     observed = [_last_factor(c) for c in curves if _role(c.method) is Role.OBSERVED]
     since = f"from T = {min(vacuous)} on" if vacuous else "at no T"
+    times = _span(excess, "$10^{{{:.1f}}}$")
     return Finding(
-        f"Proposition 1, {panel}: at T = {T} the bound is {_span(excess, '10^{:.1f}')} times the "
-        f"observed gap, and {since} it is no better than the trivial bound. The last step "
+        f"Proposition 1, {panel}: at T = {T} the bound is {times} times the observed gap, and "
+        f"{since} it is no better than the trivial bound. The last step "
         f"multiplies the bound by {bound:.2f} and the gap by {_span(observed, '{:.2f}')}.",
         tuple(row.id for row in at_last),
     )
@@ -345,9 +346,10 @@ def _last_factor(curve: CurveRow) -> float:
 
 def _rounding_finding(results: Results) -> Finding:
     curves = list(results.curves.where(quantity=ROUNDING))
+    mantissa, exponent = f"{max(map(_largest, curves)):.0e}".split("e")
     return Finding(
         "The gaps that float64 automatic differentiation gives agree with their rigorous "
-        f"enclosures to {max(map(_largest, curves)):.0e}, relative.",
+        rf"enclosures to ${mantissa} \times 10^{{{int(exponent)}}}$, relative.",
         tuple(curve.id for curve in curves),
     )
 
