@@ -21,6 +21,7 @@ from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.seeding import generator
 from ml2o_core.tasks.base import Task
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.unroll import GraphMode, trajectory
 
 D = 3
 FAMILY = Lasso(rows=5, cols=D)
@@ -236,16 +237,19 @@ def test_memoryless_means_no_state(rule: UpdateRule) -> None:
 
 
 @every_rule
-def test_an_observation_without_graph_is_constant(rule: UpdateRule) -> None:
-    """What `detached` cuts: no tensor of z may carry x's history into the update."""
+def test_detached_holds_all_of_the_observation_constant(rule: UpdateRule) -> None:
+    """∂x_1/∂x_0 = I in mode `detached`, and not in mode `full`: x_0 enters through z alone."""
     task, x = problem()
-    x = x.requires_grad_()
+    identity = torch.eye(len(x), dtype=torch.float64)
     state = rule.init_state(task, x)
-    with torch.no_grad():
-        z = rule.observe(task, x, state)
-    assert not any(v.requires_grad for v in z.values() if isinstance(v, Tensor))
-    z = rule.observe(task, x, state)
-    assert any(v.requires_grad for v in z.values() if isinstance(v, Tensor))
+
+    def jacobian(graph: GraphMode) -> Tensor:
+        start = x.clone().requires_grad_()
+        end = trajectory(rule, draw(rule), task, start, 1, graph, state).iterates[-1]
+        return torch.stack([torch.autograd.grad(v, start, retain_graph=True)[0] for v in end])
+
+    assert torch.equal(jacobian(GraphMode.DETACHED), identity)
+    assert not torch.allclose(jacobian(GraphMode.FULL), identity, atol=1e-14)
 
 
 @every_rule

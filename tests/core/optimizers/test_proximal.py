@@ -167,16 +167,3 @@ def test_a_flat_task_leaves_x_where_it_is(rule: UpdateRule) -> None:
     task = QuadraticTask(torch.zeros(2, 2).double(), torch.ones(2).double())
     x0 = torch.tensor([1.0, -2.0], dtype=torch.float64)
     assert torch.equal(trajectory(rule, ONE, task, x0, 3).iterates[-1], x0)
-
-
-@BOTH
-def test_detached_holds_the_observed_point_constant(rule: UpdateRule) -> None:
-    """Then ∂x_1/∂x_0 is I, in place of the prox's Jacobian times I − ηH."""
-    task, star = solved_lasso(1, 3, 0.1, 3.0)
-    x0 = (star + 1).requires_grad_()
-    state = rule.init_state(task, x0)
-    with torch.no_grad():
-        z = rule.observe(task, x0, state)
-    x1 = x0 + rule.update(z, state, ONE)[0]
-    rows = [torch.autograd.grad(value, x0, retain_graph=True)[0] for value in x1]
-    assert torch.equal(torch.stack(rows), torch.eye(3, dtype=torch.float64))
