@@ -32,7 +32,7 @@ class RunSettings(Spec):
 
     preset: Preset = Field(Preset.QUICK, description="how much is computed")
     profile: Profile = Field(Profile.MATCHED, description="whose settings are used")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where experiments run")
+    device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="where experiments run")
     seed: int = Field(0, ge=0, description="root of every random draw")
     repeats: int | None = Field(None, ge=1, description="training seeds; by default the preset's")
     time_limit: float | None = Field(None, gt=0, description="seconds after which the run stops")

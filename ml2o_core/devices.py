@@ -14,7 +14,7 @@ from ml2o_core.errors import DeviceUnavailable, InvalidArgument
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def resolve_device(name: str = "auto") -> torch.device:
+def resolve_device(name: str = "cpu") -> torch.device:
     """The device called `name`; `auto` is CUDA where there is one, else the CPU.
 
     Raises `InvalidArgument` for an unknown name and `DeviceUnavailable` for `cuda` without CUDA.

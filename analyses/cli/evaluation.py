@@ -25,7 +25,7 @@ def evaluate(
     size: Annotated[int, option("Test problems for each replicate.")] = 128,
     seed: Annotated[int | None, option("Root of the test tasks. [default: the training's]")] = None,
     plugin: Plugins = (),
-    device: Device = "auto",
+    device: Device = "cpu",
     json: AsJson = False,
     **family_options: FamilyOptions,
 ) -> None:

@@ -14,7 +14,7 @@ UNSOUND = 1
 """Exit code when an examination failed."""
 
 
-def doctor(*, device: Device = "auto", json: AsJson = False) -> int:
+def doctor(*, device: Device = "cpu", json: AsJson = False) -> int:
     """Check the installation: versions, device, determinism, numbers."""
     place = resolve_device(device)
     with terminal_progress() as progress:

@@ -40,7 +40,7 @@ class Options:
     ] = None
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None,
-        option("Where experiments run. [default: auto]"),
+        option("Where experiments run. [default: cpu]"),
     ] = None
     seed: Annotated[int | None, option("Root of every random draw. [default: 0]")] = None
     repeats: Annotated[int | None, option("Training seeds. [default: the preset's]")] = None

@@ -13,7 +13,7 @@ from analyses.progress import terminal_progress
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.progress import Progress
 
-Device = Annotated[str, Parameter(help="auto, cpu or cuda.")]
+Device = Annotated[str, Parameter(help="cpu, cuda, or auto: CUDA where there is one.")]
 FamilyOptions = Annotated[
     str, Parameter(help="Options of the distribution, as `ml2o list families` shows: --sigma 50.")
 ]

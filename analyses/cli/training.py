@@ -69,7 +69,7 @@ def train(
     config: Config = None,
     options: RunOptions = RunOptions(),
     plugin: Plugins = (),
-    device: Device = "auto",
+    device: Device = "cpu",
     json: AsJson = False,
     **family_options: FamilyOptions,
 ) -> None:
@@ -104,7 +104,7 @@ def adapt(
     config: Config = None,
     options: RunOptions = RunOptions(),
     plugin: Plugins = (),
-    device: Device = "auto",
+    device: Device = "cpu",
     json: AsJson = False,
     **family_options: FamilyOptions,
 ) -> None:

@@ -64,7 +64,8 @@ def adaptation(
 ) -> TrainConfig:
     """Adaptation to `family` after a run of `config`: plain Adam steps, one for each window of T.
 
-    The windows are one episode, and Adam starts afresh. `changes` override any other field.
+    Run it with `train(adaptation(config, family), trained.params)`. The windows are one episode,
+    and Adam starts afresh. `changes` override any other field.
     """
     fixed = {"meta_gradient": Plain(), "windows": windows, "windows_per_episode": windows}
     return config.with_changes(**{**fixed, "family": family, "purpose": "adapt", **changes})

@@ -173,14 +173,3 @@ def _checked(init: Params, config: TrainConfig, device: torch.device | str) -> P
             f"parameters of {config.rule.name} for {config.repeats} replicates",
         )
     return {name: init[name].detach().to(device, config.dtype).clone() for name in expected}
-
-
-def adapt(
-    trained: Trained,
-    config: TrainConfig,
-    *,
-    device: torch.device | str = "cpu",
-    progress: Progress | None = None,
-) -> Trained:
-    """Go on from `trained` under an adaptation `config` (see `adaptation`)."""
-    return train(config, trained.params, device=device, progress=progress)

@@ -65,9 +65,7 @@ def test_the_tuned_step_is_the_best_of_the_grid() -> None:
 def test_the_grid_is_the_stated_one() -> None:
     assert STEP_GRID[0] == 1e-4
     assert STEP_GRID[-1] == 1.0
-    assert [
-        round(math.log10(b / a), 12) for a, b in pairwise(STEP_GRID)
-    ] == [0.25] * 16
+    assert [round(math.log10(b / a), 12) for a, b in pairwise(STEP_GRID)] == [0.25] * 16
 
 
 def test_a_diverging_step_is_never_chosen() -> None:

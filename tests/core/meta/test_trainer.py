@@ -11,7 +11,7 @@ from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
-from ml2o_core.meta.trainer import adapt, clip, initial_params, train, window_loss
+from ml2o_core.meta.trainer import clip, initial_params, train, window_loss
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.tasks.lasso import Lasso
@@ -137,7 +137,7 @@ def test_adaptation_is_plain_on_its_own_tasks_with_a_fresh_adam() -> None:
     assert (config.windows, config.windows_per_episode, config.purpose) == (3, 3, "adapt")
     assert config.rule == SMALL.rule
     config = config.with_changes(family=Lasso(rows=4, cols=3))
-    adapted = adapt(trained, config)
+    adapted = train(config, trained.params)
     moved = [(adapted.params[n] - trained.params[n]).abs().max() for n in trained.params]
     # A fresh Adam's first steps are its learning rate each, up to how the gradients vary.
     assert 2 < max(moved) / config.learning_rate < 3.1
