@@ -9,6 +9,7 @@ from analyses.artefact import Artefact, Chapter
 from analyses.provenance import Provenance
 from analyses.rendering.cells import label
 from analyses.settings import Preset
+from ml2o_core.files import write_atomically
 from ml2o_core.results import (
     AssumptionVerdict,
     CheckVerdict,
@@ -19,7 +20,6 @@ from ml2o_core.results import (
     Score,
     Vacuity,
 )
-from ml2o_core.results.store import write_atomically
 from ml2o_core.results.vocabulary import Word
 
 PAGE = "index.html"

@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ml2o_core.errors import CheckpointError, InvalidArgument
+from ml2o_core.files import write_atomically
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import History, Trained
 
@@ -60,8 +61,8 @@ def save_checkpoint(path: str | Path, trained: Trained) -> Path:
         "tensors": weights,
         "sha256": digest,
     }
-    _write(directory / weights, payload)
-    _write(directory / MANIFEST, json.dumps(manifest, indent=2).encode())
+    write_atomically(directory / weights, payload)
+    write_atomically(directory / MANIFEST, json.dumps(manifest, indent=2).encode())
     for old in directory.glob("tensors-*.safetensors"):
         if old.name != weights:
             old.unlink()
@@ -123,16 +124,3 @@ def _manifest(directory: Path) -> dict[str, Any]:
     if missing:
         raise CheckpointError(directory, f"{MANIFEST} lacks {', '.join(sorted(missing))}")
     return manifest
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it exists whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

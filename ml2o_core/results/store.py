@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from typing import Any, Self
 import pandas as pd
 
 from ml2o_core.errors import InvalidArgument, ML2OError
+from ml2o_core.files import write_atomically
 from ml2o_core.results.rows import (
     ROW_TYPES,
     AssumptionRow,
@@ -199,19 +199,6 @@ def is_stored_run(folder: Path | str) -> bool:
         return _read_json(Path(folder) / FILE).get("format") == FORMAT
     except ResultsError:
         return False
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file such that `path` holds the old content or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

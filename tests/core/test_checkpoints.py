@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
-from ml2o_core import checkpoints
 from ml2o_core.checkpoints import load_checkpoint, save_checkpoint
 from ml2o_core.errors import CheckpointError
 from ml2o_core.meta.config import TrainConfig
@@ -115,7 +115,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoints.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         save_checkpoint(path, changed)
     monkeypatch.undo()
