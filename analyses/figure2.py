@@ -36,12 +36,18 @@ from ml2o_core.devices import resolve_device
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
-from ml2o_core.results import FitRow, Results, Row, ScoreRow, row_id
+from ml2o_core.results import ConstantRow, FitRow, Results, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_theory.arithmetic import exact
+from ml2o_theory.population import PopulationDifference
+from ml2o_theory.regions import Ball
 
 PAPER = Score.MIN_LN_MEAN_OBJECTIVE
 """The paper's score."""
+
+TRAINING = Lasso.uniform_mixture()
+"""What every method is meta-trained on."""
 
 SIGMAS = {"a": 50.0, "b": 100.0}
 """σ by the letter of the paper's sub-figure."""
@@ -71,7 +77,7 @@ class Figure2(Artefact):
             for sigma in SIGMAS.values()
         )
         return Comparison(
-            meta=meta_training(settings, Lasso.uniform_mixture()),
+            meta=meta_training(settings, TRAINING),
             plain_windows=plain_windows(settings),
             panels=panels,
             test_steps=size(settings).test_steps,
@@ -83,6 +89,7 @@ class Figure2(Artefact):
         device = resolve_device(settings.device)
         result = compare(self.configuration(settings), device, progress)
         found = rows(self.name, result)
+        found += _task_differences(self.name)
         found += assess(self.name, _claims(self.name, result), settings)
         return found
 
@@ -170,6 +177,24 @@ class Figure2(Artefact):
                         "reason": "reason",
                     },
                 ),
+                Text(
+                    "The theory measures how far adaptation is from training by the task "
+                    r"differences $\Delta_{12}$ and $\tilde{\Delta}_{12}$ of A4. Here are those of "
+                    "the two populations, in closed form; they do not bound the differences of "
+                    "drawn batches."
+                ),
+                RowTable.of(
+                    "Population task differences between training and adaptation tasks.",
+                    results.constants,
+                    {
+                        "constant": "symbol",
+                        "tasks": "subject",
+                        "value": "value",
+                        "lower end by": "lower_method",
+                        "upper end by": "upper_method",
+                        "region": "region",
+                    },
+                ),
                 RowTable.of(
                     "How the parameters came about.",
                     results.fits,
@@ -231,6 +256,32 @@ def _score_columns(results: Results) -> dict[str, Cell]:
     }
     columns: dict[str, Cell] = {heading: column(score) for heading, score in headings.items()}
     return columns | {"repeats": "repeats", "masked": "masked", "why none": "reason"}
+
+
+def _task_differences(artefact: str) -> list[Row]:
+    """Population Δ₁₂ and Δ̃₁₂ of training against adaptation tasks, on the unit ball about 0."""
+    found: list[Row] = []
+    ball = Ball((0.0,) * TRAINING.cols, exact(1))
+    for sigma in SIGMAS.values():
+        difference = PopulationDifference.of(TRAINING, Lasso.normal(sigma))
+        for symbol, value in (
+            ("Delta_12", difference.gradient(ball)),
+            ("Delta_tilde_12", difference.hessian(ball)),
+        ):
+            found.append(
+                ConstantRow(
+                    id=row_id(artefact, panel_label(sigma), "population", symbol),
+                    artefact=artefact,
+                    symbol=symbol,
+                    subject=f"populations: LASSO mixture, LASSO with {panel_label(sigma)}",
+                    value=value.interval,
+                    lower_method=value.lower.method,
+                    upper_method=value.upper.method,
+                    norm=value.upper.norm.value,
+                    region=str(ball),
+                )
+            )
+    return found
 
 
 def _claims(artefact: str, result: ComparisonResult) -> list[OrderClaim]:
