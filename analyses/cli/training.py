@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -112,7 +113,9 @@ def adapt(
     import_plugins(plugin)
     target = build_family(family, distribution, family_options)
     pretrained = load_checkpoint(checkpoint)
-    resolved = adaptation(pretrained.config, target, **(read_config(config) | options.given()))
+    settings = read_config(config) | options.given()
+    _refuse_unknown(settings, TrainConfig.model_fields.keys() - {"family", "rule"})
+    resolved = adaptation(pretrained.config, target, **settings)
     check_destination(out)
     with computing(device) as (place, progress):
         adapted = run_training(resolved, pretrained.params, device=place, progress=progress)
@@ -123,6 +126,12 @@ def _refuse_without(needed: str, **given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise InvalidArgument(f"--{name.replace('_', '-')}", value, f"only with {needed}")
+
+
+def _refuse_unknown(settings: Mapping[str, object], known: Set[str]) -> None:
+    for name, value in settings.items():
+        if name not in known:
+            raise InvalidArgument(name, value, f"known keys ({', '.join(sorted(known))})")
 
 
 def _finish(out: Path, trained: Trained, as_json: bool) -> None:
