@@ -60,10 +60,7 @@ def min_log_mean(losses: Float[Tensor, "R N S"]) -> Float[Tensor, " R"]:
     Steps whose mean is not a number or not positive are left out; +∞ when none is left.
     """
     mean = losses.mean(1)
-    usable = torch.isfinite(mean) & (mean > 0)
-    return torch.where(usable, mean.clamp_min(torch.finfo(mean.dtype).tiny).log(), torch.inf).amin(
-        1
-    )
+    return torch.where(mean > 0, mean, torch.inf).log().amin(1)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,10 @@ def test_min_log_mean_is_the_log_of_the_mean_not_the_mean_of_the_logs() -> None:
     assert min_log_mean(losses).item() == pytest.approx(math.log(2.0))
     losses[0, 0, 2] = math.nan
     assert min_log_mean(losses).item() == pytest.approx(math.log(3.0))
-    assert min_log_mean(torch.full((1, 2, 3), math.nan)).item() == math.inf
+    for unusable in (math.nan, math.inf, 0.0, -1.0):
+        losses[0, :, 1] = unusable
+        assert min_log_mean(losses).item() == pytest.approx(math.log(6.0))
+        assert min_log_mean(torch.full((1, 2, 3), unusable)).item() == math.inf
 
 
 def test_the_tuned_step_is_the_best_of_the_grid() -> None:
@@ -68,11 +71,23 @@ def test_the_grid_is_the_stated_one() -> None:
     assert [round(math.log10(b / a), 12) for a, b in pairwise(STEP_GRID)] == [0.25] * 16
 
 
-def test_a_diverging_step_is_never_chosen() -> None:
-    given = sample_problems(Quadratic.normal(100.0), seed=0, purpose="test", repeats=1, size=4)
+def test_the_tuned_step_converges_where_longer_ones_diverge() -> None:
+    """‖A‖² is about 4000 at σ = 10: the grid has steps on both sides of 2/‖A‖²."""
+    given = sample_problems(Quadratic.normal(10.0), seed=0, purpose="test", repeats=1, size=4)
     tuned = tune_step(SGD(), given, 200)
-    assert torch.isfinite(tuned.scores.min())
-    assert tuned.params["learning_rate"].item() < 1e-3
+    norm = torch.linalg.matrix_norm(given.tasks.tensors["A"], 2).max().item()
+    assert STEP_GRID[0] < tuned.step.item() < 2 / norm**2 < STEP_GRID[-1]
+    assert torch.equal(tuned.params["learning_rate"], tuned.step)
+
+
+def test_a_score_that_is_not_a_number_is_the_worst() -> None:
+    def score(losses: torch.Tensor) -> torch.Tensor:
+        last = losses[..., -1].mean(1)
+        return torch.where(last < last.median(), torch.nan, last)
+
+    tuned = tune_step(SGD(), problems(repeats=1, size=8), 10, score=score)
+    assert tuned.scores[STEP_GRID.index(tuned.step.item())].isfinite().all()
+    assert tuned.scores.isinf().any()
 
 
 def test_bad_input_is_refused() -> None:
