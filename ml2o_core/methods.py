@@ -18,7 +18,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ml2o_core.errors import InvalidArgument
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import Trained, initial_params, train
@@ -45,13 +44,6 @@ METHODS = {
         Method("m-l2o", "M-L2O", "meta", adapts=True),
     )
 }
-
-
-def method(name: str) -> Method:
-    """The method of that name."""
-    if name not in METHODS:
-        raise InvalidArgument("method", name, ", ".join(METHODS))
-    return METHODS[name]
 
 
 @dataclass(frozen=True)
