@@ -6,6 +6,7 @@ import torch
 
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.tasks.quadratic import Quadratic
 
 FAMILY = Lasso(rows=4, cols=3)
 
@@ -32,6 +33,17 @@ def test_every_axis_changes_the_problems() -> None:
         assert not same(draw(), draw(**change))
     two = draw()
     assert not torch.equal(two.tasks.tensors["A"][0], two.tasks.tensors["A"][1])
+
+
+def test_families_and_starting_points_have_streams_of_their_own() -> None:
+    """The same distributions from one stream would give equal draws."""
+    uniform = {"name": "uniform", "low": 0, "high": 1}
+    fields = {"rows": 1, "cols": 1, "matrix": uniform, "start_distribution": uniform}
+    axes = {"seed": 0, "purpose": "test", "repeats": 1, "size": 4}
+    lasso = sample_problems(Lasso.parse(fields), **axes)
+    quadratic = sample_problems(Quadratic.parse(fields), **axes)
+    assert not torch.isin(lasso.tasks.tensors["A"], quadratic.tasks.tensors["A"]).any()
+    assert not torch.isin(lasso.start, lasso.tasks.tensors["A"]).any()
 
 
 def test_a_replicate_does_not_depend_on_how_many_there_are() -> None:

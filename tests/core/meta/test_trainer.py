@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 import pytest
 import torch
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.meta.base import MetaGradient
+from ml2o_core.meta.base import MetaGradient, MetaStep, RiskFunction
 from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import clip, initial_params, train, window_loss
+from ml2o_core.optimizers.adam import Adam
+from ml2o_core.optimizers.base import Params
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.rnnprop import RNNprop
+from ml2o_core.problems import sample_problems
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.quadratic import Quadratic
+from ml2o_core.unroll import trajectory
 
 SMALL = TrainConfig(
     family=Lasso(rows=4, cols=3),
@@ -69,6 +75,64 @@ def test_maml_with_zero_inner_step_is_plain() -> None:
     zero = train(SMALL.with_changes(meta_gradient=MAML(alpha=0.0)))
     for name in plain.params:
         torch.testing.assert_close(zero.params[name], plain.params[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("purpose", ["train", "adapt"])
+def test_windows_continue_within_an_episode_and_restart_between(purpose: str) -> None:
+    """With φ held, two windows of 3 are one run of 6, state included; then fresh tasks follow."""
+    config = TrainConfig(
+        family=Quadratic(rows=4, cols=3),
+        rule=Adam(learning_rate=0.1),
+        windows=5,
+        windows_per_episode=2,
+        unroll_steps=3,
+        batch_size=2,
+        repeats=2,
+        learning_rate=1e-30,
+        purpose=purpose,
+        precision="float64",
+    )
+    risk = train(config).history.risk
+    phi = {"learning_rate": torch.tensor(0.1, dtype=torch.float64)}
+    for episode in range(3):
+        problems = sample_problems(
+            config.family, seed=0, purpose=purpose, repeats=2, size=2, episode=episode
+        )
+        for r in range(2):
+            runs = [
+                trajectory(config.rule, phi, problems.tasks[r, n], problems.start[r, n], 6).losses
+                for n in range(2)
+            ]
+            mean = torch.stack(runs).mean(0)
+            expected = torch.stack([mean[1:4].sum(), mean[4:7].sum()])[: 5 - 2 * episode]
+            found = risk[2 * episode : 2 * episode + 2, r]
+            torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
+def test_the_history_tells_the_objective_from_the_risk() -> None:
+    """MAML descends ĝ(T̂(φ)), which one step of gradient descent has made lower than ĝ(φ)."""
+    history = train(SMALL.with_changes(meta_gradient=MAML(alpha=1e-4), graph="full")).history
+    assert (history.objective < history.risk).all()
+
+
+def test_replicates_start_from_parameters_of_their_own() -> None:
+    params = initial_params(SMALL)
+    assert all(not torch.equal(value[0], value[1]) for value in params.values())
+
+
+def test_training_leaves_its_initial_parameters_alone() -> None:
+    init = initial_params(SMALL)
+    before = {name: value.clone() for name, value in init.items()}
+    train(SMALL, init)
+    assert all(torch.equal(init[name], before[name]) for name in init)
+
+
+def test_the_first_step_is_the_learning_rate() -> None:
+    """Adam's first step is η · sign, so η is the step of every coordinate that has a gradient."""
+    config = SMALL.with_changes(windows=1, learning_rate=0.02)
+    init = initial_params(config)
+    moved = [(value - init[name]).abs().max() for name, value in train(config).params.items()]
+    assert max(moved).item() == pytest.approx(0.02, rel=1e-3)
 
 
 def test_window_loss_is_the_sum_over_the_window_or_its_end() -> None:
@@ -128,6 +192,34 @@ def test_a_diverging_replicate_does_not_touch_the_others() -> None:
     for name, value in train(config, init).params.items():
         reference = train(config, healthy).params[name]
         assert torch.equal(value[[0, 2]], reference[[0, 2]])
+
+
+class Spoiled(MetaGradient):
+    """Plain, with one of its answers infinite for replicate 1 in the windows 1 and 3 of a run."""
+
+    what: Literal["objective", "gradient"]
+    calls: ClassVar[list[int]] = []
+
+    def __call__(self, risk: RiskFunction, params: Params) -> MetaStep:
+        step = Plain()(risk, params)
+        objective, gradient = step.objective.detach().clone(), step.gradient
+        if len(self.calls) in (1, 3):
+            target = objective if self.what == "objective" else gradient["gain"]
+            target[1] = torch.inf
+        self.calls.append(len(self.calls))
+        return MetaStep(objective, step.risk, gradient)
+
+
+@pytest.mark.parametrize("what", ["objective", "gradient"])
+def test_one_infinite_answer_masks_for_good_from_the_window_of_the_first(what: str) -> None:
+    Spoiled.calls.clear()
+    config = SMALL.with_changes(rule=LinearGain(), meta_gradient=Plain(), windows=5)
+    spoiled = train(config.with_changes(meta_gradient=Spoiled(what=what)))
+    assert spoiled.diverged_at.tolist() == [-1, 1]
+    assert torch.equal(spoiled.params["gain"][0], train(config).params["gain"][0])
+    assert torch.equal(
+        spoiled.params["gain"][1], train(config.with_changes(windows=1)).params["gain"][1]
+    )
 
 
 def test_adaptation_is_plain_on_its_own_tasks_with_a_fresh_adam() -> None:
