@@ -59,7 +59,8 @@ class PanelResult:
     """What was observed in one panel.
 
     `losses` by method name, shape (R, N, S+1), float64 on the CPU. `optima` are those of the R · N
-    test problems, replicate 0 first. `scored` (R,) by method: the replicates that did not diverge.
+    test problems, replicate 0 first. `scored` (R,) by method: the replicates that did not diverge,
+    in training or on the test problems.
     """
 
     panel: Panel
@@ -128,11 +129,15 @@ def _panel(
         rule = UpdateRule.lookup(name)()
         params = default_params(rule, config.meta.repeats, device)
         losses[name] = _run(rule, params, test, config.test_steps, progress)
-    scored = {name: torch.isfinite(curve).all(dim=(1, 2)) for name, curve in losses.items()}
-    for name, method in fitted.items():
-        scored[name] = scored[name] & method.converged
     optima = certified_optima(test.tasks.to("cpu", torch.float64))
-    return PanelResult(panel, losses, scored, fitted, tuned, optima)
+    return PanelResult(panel, losses, scored(losses, fitted), fitted, tuned, optima)
+
+
+def scored(losses: dict[str, Tensor], fitted: dict[str, Fitted]) -> dict[str, Tensor]:
+    """Which replicates (R,) of each method count: those that diverged neither here nor before."""
+    # Of the mean, since losses that are finite can have a mean that is not.
+    finite = {name: torch.isfinite(curve.mean(1)).all(1) for name, curve in losses.items()}
+    return finite | {name: finite[name] & method.converged for name, method in fitted.items()}
 
 
 def _learned(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,11 +26,15 @@ PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
 
 
 def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
-    """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap."""
+    """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap.
+
+    Where the solver failed there is no gap, but f − dual bound is still an upper bound.
+    """
     shape = losses.shape[:2]
     dual = torch.tensor([o.dual for o in result.optima], dtype=torch.float64).reshape(shape)
     gap = torch.tensor([o.gap for o in result.optima], dtype=torch.float64).reshape(shape)
-    return torch.maximum(losses - dual.unsqueeze(-1), gap.unsqueeze(-1))
+    floor = torch.where(gap.isfinite(), gap, 0.0)
+    return torch.maximum(losses - dual.unsqueeze(-1), floor.unsqueeze(-1))
 
 
 def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], Tensor]:
@@ -100,7 +106,7 @@ def _score(
         "masked": int((~counted).sum()),
     }
     if not counted.any():
-        return ScoreRow(**common, mean=None, reason=_why_missing(result, method))
+        return ScoreRow(**common, mean=None, reason=_why_missing(result, method, reference))
     interval = mean_interval(values[counted].numpy(), LEVEL)
     reason = "one replicate has no interval" if interval.count == 1 else ""
     return ScoreRow(
@@ -112,10 +118,15 @@ def _score(
     )
 
 
-def _why_missing(result: PanelResult, method: str) -> str:
-    if method in result.tuned:
-        return "diverges in every repeat"
-    return "every repeat diverged in training"
+def _why_missing(result: PanelResult, method: str, reference: str | None) -> str:
+    """Why no repeat counts for `method`, or for its difference to `reference`."""
+    for name in (method, reference):
+        if name is None or result.scored[name].any():
+            continue
+        if name in result.fitted and not result.fitted[name].converged.any():
+            return f"{label(name)}: every repeat diverged in training"
+        return f"{label(name)} diverges in every repeat"
+    return "no repeat in which neither of the two diverged"
 
 
 def _curves(artefact: str, result: PanelResult) -> list[Row]:
@@ -133,8 +144,10 @@ def _curves(artefact: str, result: PanelResult) -> list[Row]:
     steps = next(iter(result.losses.values())).shape[-1]
     replicates = result.losses["vanilla"].shape[0]
     optimum = np.array([o.primal for o in result.optima]).reshape(replicates, -1).mean(1)
-    logs = np.repeat(np.log(optimum)[:, None], steps, axis=1)
-    found.append(_curve(artefact, result, OPTIMUM, OBJECTIVE, logs))
+    # A replicate with a failed solve has no mean optimum, only a bound.
+    if (known := optimum[np.isfinite(optimum)]).size:
+        logs = np.repeat(np.log(known)[:, None], steps, axis=1)
+        found.append(_curve(artefact, result, OPTIMUM, OBJECTIVE, logs))
     return found
 
 
@@ -166,7 +179,8 @@ def _optima(artefact: str, result: PanelResult) -> list[Row]:
         optima = result.optima[r * size : (r + 1) * size]
         primal = float(np.mean([o.primal for o in optima]))
         dual = float(np.mean([o.dual for o in optima]))
-        reported = [o.value if o.reported is None else o.reported for o in optima]
+        gap = max(o.gap for o in optima)
+        reported = float(np.mean([o.value if o.reported is None else o.reported for o in optima]))
         found.append(
             OptimumRow(
                 id=row_id(artefact, result.panel.label, "optimum", f"repeat={r}"),
@@ -176,9 +190,9 @@ def _optima(artefact: str, result: PanelResult) -> list[Row]:
                 sigma=result.panel.sigma,
                 problem=f"mean of {size} test problems, repeat {r}",
                 value=Interval.between(dual, primal),
-                gap=max(o.gap for o in optima),
+                gap=gap if math.isfinite(gap) else None,
                 solver=", ".join(sorted({o.solver for o in optima})),
-                reference=float(np.mean(reported)),
+                reference=reported if math.isfinite(reported) else None,
                 reference_solver=", ".join(sorted({o.solver for o in optima})),
             )
         )

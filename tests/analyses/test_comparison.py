@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from analyses.comparison import Comparison, ComparisonResult, Panel, compare
-from analyses.comparison_rows import OPTIMUM, PAIRS, rows, scores, suboptimality
+from analyses.comparison import Comparison, ComparisonResult, Panel, compare, scored
+from analyses.comparison_rows import OBJECTIVE, OPTIMUM, PAIRS, rows, scores, suboptimality
 from analyses.figure2 import Figure2
 from analyses.profiles import SIZES, plain_windows
 from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.evaluation import loss_curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
 from ml2o_core.optimizers.rnnprop import RNNprop
+from ml2o_core.optimizers.sgd import SGD
+from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, FitRow, OptimumRow, Results, ScoreRow
 from ml2o_core.results.vocabulary import Score
+from ml2o_core.tasks.base import TaskFamily
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_theory.optima import CertifiedOptimum
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +45,10 @@ def result() -> ComparisonResult:
         adaptation_windows=2,
         panels=(
             Panel(
-                label="σ = 5",
-                sigma=5,
+                label="σ = 3",
+                sigma=3,
                 adaptation=Lasso.normal(5, **small),
-                test=Lasso.normal(5, **small),
+                test=Lasso.normal(3, **small),
             ),
         ),
         test_steps=12,
@@ -59,6 +65,45 @@ def test_every_method_sees_the_same_problems_and_start(result: ComparisonResult)
     for losses in curves.values():
         assert losses.shape == (2, 5, 13)
         assert torch.equal(losses[..., 0], curves["fista"][..., 0])
+
+
+def drawn(family: TaskFamily, purpose: str, size: int) -> Problems:
+    return sample_problems(family, seed=0, purpose=purpose, repeats=2, size=size)
+
+
+def test_every_method_runs_with_its_own_parameters_on_the_test_tasks(
+    result: ComparisonResult,
+) -> None:
+    panel = result.panels[0]
+    test = drawn(panel.panel.test, "test", 5)
+    for name, method in panel.fitted.items():
+        alone = loss_curves(result.config.meta.rule, method.params, test, 12)
+        torch.testing.assert_close(panel.losses[name], alone, rtol=1e-9, atol=1e-12)
+    alone = loss_curves(SGD(), panel.tuned["sgd"].params, test, 12)
+    torch.testing.assert_close(panel.losses["sgd"], alone, rtol=1e-9, atol=1e-12)
+
+
+def test_nothing_is_chosen_on_the_test_tasks(result: ComparisonResult) -> None:
+    """Steps are tuned, and φ is adapted, on the adaptation tasks: the same for both."""
+    panel = result.panels[0]
+    alone = tune_step(SGD(), drawn(panel.panel.adaptation, "adapt", 4), 12)
+    torch.testing.assert_close(panel.tuned["sgd"].scores, alone.scores, rtol=1e-9, atol=1e-12)
+    for method in ("vanilla", "tl", "m-l2o"):
+        run = panel.fitted[method].adapted
+        assert run is not None
+        assert (run.config.family, run.config.purpose) == (panel.panel.adaptation, "adapt")
+        assert (run.config.windows, run.config.batch_size) == (2, 4)
+
+
+def test_a_replicate_counts_where_it_diverged_nowhere(result: ComparisonResult) -> None:
+    fitted = {"tl": replace(result.panels[0].fitted["tl"], converged=torch.tensor([False, True]))}
+    fine = torch.ones((2, 3, 4), dtype=torch.float64)
+    hole, huge = fine.clone(), fine.clone()
+    hole[0, 1, 2] = math.nan
+    huge[1, :, 2] = 1e308  # Finite, unlike the mean.
+    losses = {"tl": fine, "sgd": hole, "adam": huge}
+    found = {name: value.tolist() for name, value in scored(losses, fitted).items()}
+    assert found == {"tl": [False, True], "sgd": [False, True], "adam": [True, False]}
 
 
 def test_dt_and_tl_share_their_training_and_differ_by_adaptation(result: ComparisonResult) -> None:
@@ -95,6 +140,78 @@ def test_the_scores_are_what_they_say(result: ComparisonResult) -> None:
     assert found[Score.MEDIAN_LN_SUBOPTIMALITY, 12][0].item() == pytest.approx(
         excess.log().median().item()
     )
+
+
+def test_suboptimality_is_measured_from_the_dual_bound_and_floored_by_the_gap(
+    result: ComparisonResult,
+) -> None:
+    optima = [replace(o, dual=0.5, primal=0.75) for o in result.panels[0].optima]
+    # A failed solve: no gap, and 0 ≤ f* is all that is known.
+    optima[7] = CertifiedOptimum.failed("none", "failed")
+    panel = replace(result.panels[0], optima=optima)
+    losses = torch.tensor([0.75, 0.6, 3.0], dtype=torch.float64).expand(2, 5, 3)
+    excess = suboptimality(panel, losses)
+    assert excess[0, 3].tolist() == [0.25, 0.25, 2.5]
+    assert excess[1, 2].tolist() == [0.75, 0.6, 3.0]
+
+
+def test_every_score_is_the_order_of_mean_and_logarithm_that_it_names(
+    result: ComparisonResult,
+) -> None:
+    panel = result.panels[0]
+    excess = suboptimality(panel, panel.losses["tl"])
+    found = {score: value for (score, _), value in scores(panel, "tl").items()}
+    torch.testing.assert_close(
+        found[Score.LN_MEAN_SUBOPTIMALITY], excess[..., -1].mean(1).log(), rtol=1e-12, atol=0
+    )
+    torch.testing.assert_close(
+        found[Score.MIN_LN_MEAN_SUBOPTIMALITY], excess.mean(1).amin(1).log(), rtol=1e-12, atol=0
+    )
+    assert (found[Score.MEAN_LN_SUBOPTIMALITY] < found[Score.LN_MEAN_SUBOPTIMALITY]).all()
+
+
+def test_curves_and_optima_are_means_over_the_problems_of_a_replicate(
+    result: ComparisonResult,
+) -> None:
+    panel = result.panels[0]
+    stored = Results(tuple(rows("test", result)))
+    (curve,) = stored.curves.where(method="FISTA", quantity=OBJECTIVE)
+    expected = panel.losses["fista"].mean(1).log().mean(0)
+    assert curve.estimate == pytest.approx(expected.tolist())
+    primal = torch.tensor([o.primal for o in panel.optima], dtype=torch.float64).reshape(2, 5)
+    (curve,) = stored.curves.where(method=OPTIMUM)
+    assert curve.estimate == pytest.approx([primal.mean(1).log().mean().item()] * 13)
+    for r, row in enumerate(stored.optima):
+        assert float(row.value.upper) == pytest.approx(primal[r].mean().item())
+        assert float(row.value.lower) <= float(row.value.upper)
+
+
+def test_a_failed_solve_costs_its_own_problem_alone(result: ComparisonResult) -> None:
+    optima = list(result.panels[0].optima)
+    optima[7] = CertifiedOptimum.failed("none", "failed")
+    broken = replace(result, panels=[replace(result.panels[0], optima=optima)])
+    stored = Results(tuple(rows("test", broken)))
+    assert [row.gap is None for row in stored.optima] == [False, True]
+    assert all(row.mean is not None for row in stored.scores)
+
+
+def test_a_difference_counts_the_replicates_that_both_have(result: ComparisonResult) -> None:
+    panel = result.panels[0]
+
+    def difference(tl: list[bool], dt: list[bool]) -> ScoreRow:
+        own = panel.scored | {"tl": torch.tensor(tl), "dt": torch.tensor(dt)}
+        masked = replace(result, panels=[replace(panel, scored=own)])
+        suffix = "tl/min-ln-mean-objective/minus/dt"
+        (row,) = (r for r in rows("test", masked) if r.id.endswith(suffix))
+        assert isinstance(row, ScoreRow)
+        return row
+
+    tl, dt = (scores(panel, m)[Score.MIN_LN_MEAN_OBJECTIVE, None] for m in ("tl", "dt"))
+    row = difference([True, True], [False, True])
+    assert (row.repeats, row.masked, row.lower) == (1, 1, None)
+    assert row.mean == pytest.approx((tl - dt)[1].item())
+    assert "no repeat" in difference([True, False], [False, True]).reason
+    assert "(DT) diverges" in difference([True, True], [False, False]).reason
 
 
 def test_rows_are_complete_and_carry_the_pairing(result: ComparisonResult) -> None:
