@@ -48,14 +48,18 @@ def assess(artefact: str, claims: Sequence[OrderClaim], settings: RunSettings) -
     if settings.preset is Preset.QUICK:
         reason = "the quick preset trains far too briefly to say anything about the claim"
         return [_row(artefact, c, settings, ClaimVerdict.NOT_ASSESSED, reason) for c in claims]
-    testable = [c for c in claims if len(c.better) >= 2]
+    testable = [c for c in claims if len(c.better) >= 2 and (c.better != c.worse).any()]
     tests = [float(stats.ttest_rel(c.better, c.worse).pvalue) for c in testable]
     corrected = holm(tests)
     adjusted = {c.id: (p, q) for c, p, q in zip(testable, tests, corrected, strict=True)}
     rows = []
     for claim in claims:
         if claim.id not in adjusted:
-            reason = f"{len(claim.better)} replicates are too few for a test"
+            reason = (
+                f"{len(claim.better)} replicates are too few for a test"
+                if len(claim.better) < 2
+                else "the two score the same with every training seed"
+            )
             rows.append(_row(artefact, claim, settings, ClaimVerdict.UNDECIDED, reason))
             continue
         p, p_holm = adjusted[claim.id]

@@ -68,6 +68,24 @@ def test_the_correction_can_overturn_a_verdict() -> None:
     assert {row.verdict for row in four} == {ClaimVerdict.UNDECIDED}
 
 
+def test_the_effect_is_paired_by_seed() -> None:
+    """A difference far smaller than the spread over the seeds: unpaired, nothing would show."""
+    seeds = np.arange(10.0) ** 2
+    noise = np.where(np.arange(10) % 2 == 0, 0.01, -0.01)
+    (row,) = assess("figure", [claim(seeds - 0.1 + noise, seeds)], STANDARD)
+    assert row.verdict is ClaimVerdict.REPRODUCED
+
+
+def test_equal_scores_decide_nothing_and_take_no_part_in_the_correction() -> None:
+    worse = np.arange(5.0)
+    better = worse - 1 + np.array([0.1, -0.1, 0.1, -0.1, 0.0])
+    rows = assess("figure", [claim(worse, worse, "same"), claim(better, worse, "b")], STANDARD)
+    assert rows[0].verdict is ClaimVerdict.UNDECIDED
+    assert "the same" in rows[0].reason
+    assert rows[1].verdict is ClaimVerdict.REPRODUCED
+    assert rows[1].p_adjusted == rows[1].p_value
+
+
 def test_quick_assesses_nothing_and_one_seed_decides_nothing() -> None:
     strong = claim([0.0, 0.1, 0.0], [5.0, 5.1, 5.2])
     (row,) = assess("figure", [strong], RunSettings(preset=Preset.QUICK))
