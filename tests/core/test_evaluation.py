@@ -19,6 +19,7 @@ from ml2o_core.evaluation import (
 )
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.ista import ISTA
+from ml2o_core.optimizers.mlp_rule import MLPRule
 from ml2o_core.optimizers.sgd import SGD
 from ml2o_core.problems import sample_problems
 from ml2o_core.tasks.quadratic import Quadratic
@@ -40,6 +41,13 @@ def test_curves_are_the_trajectories_across_window_borders() -> None:
     one = {name: value[1] for name, value in params.items()}
     run = trajectory(rule, one, given.tasks[1, 2], given.start[1, 2], steps)
     torch.testing.assert_close(curves[1, 2], run.losses, rtol=1e-12, atol=1e-12)
+
+
+def test_parameters_of_another_precision_are_taken_at_their_values() -> None:
+    rule, given = MLPRule(hidden=2), problems()
+    single = {name: value.float() for name, value in default_params(rule, 2).items()}
+    double = {name: value.double() for name, value in single.items()}
+    assert torch.equal(loss_curves(rule, single, given, 3), loss_curves(rule, double, given, 3))
 
 
 def test_min_log_mean_is_the_log_of_the_mean_not_the_mean_of_the_logs() -> None:

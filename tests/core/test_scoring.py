@@ -12,7 +12,7 @@ from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.problems import sample_problems
-from ml2o_core.scoring import evaluate
+from ml2o_core.scoring import Evaluation, evaluate
 from ml2o_core.statistics import mean_interval
 from ml2o_core.tasks.quadratic import Quadratic
 
@@ -73,6 +73,13 @@ def test_the_interval_counts_the_replicates_that_converged(trained: Trained) -> 
     assert interval == mean_interval(score[[0, 2]].numpy())
     nobody = replace(trained, diverged_at=torch.zeros(REPEATS, dtype=torch.int64))
     assert evaluate(nobody, FAMILY, steps=STEPS, size=SIZE).interval() is None
+
+
+def test_a_replicate_without_a_score_does_not_enter_the_interval() -> None:
+    score = torch.tensor([1.0, torch.inf, 3.0], dtype=torch.float64)
+    curve = torch.ones((3, 2), dtype=torch.float64)
+    result = Evaluation(curve, curve, score, torch.ones(3, dtype=torch.bool))
+    assert result.interval() == mean_interval([1.0, 3.0])
 
 
 @pytest.mark.parametrize(("argument", "value"), [("steps", 0), ("size", 0)])

@@ -108,6 +108,22 @@ def test_graph_modes_give_the_jacobians_they_promise() -> None:
     assert not trajectory(GAIN, {key: phi}, task, x0, 4, GraphMode.NONE).losses.requires_grad
 
 
+@pytest.mark.parametrize("name", ["ista", "fista"])
+def test_detached_cuts_a_point_that_is_passed_through(name: str) -> None:
+    """With a weight so large that prox(…) = 0, x_1 = x_0 + (0 − z): slope 1 in x_0 if z is held."""
+    rule = UpdateRule.lookup(name)()
+    g = generator(0, purpose="test")
+    family = Lasso(rows=4, cols=3, weight=1e6)
+    task, x0 = family.sample(g), family.start(g).requires_grad_()
+    slopes = {}
+    for mode in (GraphMode.FULL, GraphMode.DETACHED):
+        end = trajectory(rule, default(rule), task, x0, 1, mode).iterates[-1]
+        assert torch.equal(end, torch.zeros(3, dtype=torch.float64))
+        slopes[mode] = torch.autograd.grad(end.sum(), x0)[0]
+    assert torch.equal(slopes[GraphMode.FULL], torch.zeros(3, dtype=torch.float64))
+    assert torch.equal(slopes[GraphMode.DETACHED], torch.ones(3, dtype=torch.float64))
+
+
 def test_no_graph_crosses_a_window() -> None:
     rule = RNNprop(hidden=3)
     problems, params = batched(rule)
