@@ -35,6 +35,9 @@ def test_pairing_removes_what_the_pairs_share() -> None:
     difference = paired_difference(shared + 1 + 1e-3 * rng.normal(size=10), shared)
     assert difference.lower < 1 < difference.upper
     assert difference.upper - difference.lower < 0.01
+    half = paired_difference(shared + 1, np.zeros(10), 0.5)
+    assert half == mean_interval(shared + 1, 0.5)
+    assert half.upper < mean_interval(shared + 1).upper
 
 
 def test_one_value_has_no_interval_and_bad_values_are_refused() -> None:
