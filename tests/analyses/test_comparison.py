@@ -21,7 +21,7 @@ from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.optimizers.sgd import SGD
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
-from ml2o_core.results import CurveRow, FitRow, OptimumRow, Results, ScoreRow
+from ml2o_core.results import ClaimRow, CurveRow, FitRow, OptimumRow, Results, ScoreRow
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.base import TaskFamily
 from ml2o_core.tasks.lasso import Lasso
@@ -173,17 +173,20 @@ def test_every_score_is_the_order_of_mean_and_logarithm_that_it_names(
 def test_curves_and_optima_are_means_over_the_problems_of_a_replicate(
     result: ComparisonResult,
 ) -> None:
-    panel = result.panels[0]
-    stored = Results(tuple(rows("test", result)))
+    # A gap that shows which of the two bounds is meant.
+    optima = [replace(o, primal=o.primal + 0.5) for o in result.panels[0].optima]
+    panel = replace(result.panels[0], optima=optima)
+    stored = Results(tuple(rows("test", replace(result, panels=[panel]))))
     (curve,) = stored.curves.where(method="FISTA", quantity=OBJECTIVE)
     expected = panel.losses["fista"].mean(1).log().mean(0)
     assert curve.estimate == pytest.approx(expected.tolist())
     primal = torch.tensor([o.primal for o in panel.optima], dtype=torch.float64).reshape(2, 5)
     (curve,) = stored.curves.where(method=OPTIMUM)
     assert curve.estimate == pytest.approx([primal.mean(1).log().mean().item()] * 13)
+    dual = torch.tensor([o.dual for o in panel.optima], dtype=torch.float64).reshape(2, 5)
     for r, row in enumerate(stored.optima):
         assert float(row.value.upper) == pytest.approx(primal[r].mean().item())
-        assert float(row.value.lower) <= float(row.value.upper)
+        assert float(row.value.lower) == pytest.approx(dual[r].mean().item())
 
 
 def test_a_failed_solve_costs_its_own_problem_alone(result: ComparisonResult) -> None:
@@ -212,6 +215,24 @@ def test_a_difference_counts_the_replicates_that_both_have(result: ComparisonRes
     assert row.mean == pytest.approx((tl - dt)[1].item())
     assert "no repeat" in difference([True, False], [False, True]).reason
     assert "(DT) diverges" in difference([True, True], [False, False]).reason
+
+
+def test_claims_are_the_paired_differences_of_the_replicates_that_count(
+    result: ComparisonResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = result.panels[0]
+    masked = replace(panel, scored=panel.scored | {"tl": torch.tensor([True, False])})
+    both = replace(result, panels=[panel, masked])
+    monkeypatch.setattr("analyses.figure2.compare", lambda *_: both)
+    found = Figure2().run(RunSettings(preset=Preset.STANDARD), Progress())
+    claims = [row for row in found if isinstance(row, ClaimRow)]
+    assert len(claims) == 2 * len(PAIRS)
+    for row, (better, worse) in zip(claims, PAIRS, strict=False):
+        a, b = (scores(panel, m)[Score.MIN_LN_MEAN_OBJECTIVE, None] for m in (better, worse))
+        assert row.effect == pytest.approx((a - b).mean().item())
+    assert ["too few" in row.reason for row in claims[len(PAIRS) :]] == [
+        "tl" in pair for pair in PAIRS
+    ]
 
 
 def test_rows_are_complete_and_carry_the_pairing(result: ComparisonResult) -> None:
