@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from analyses.publish import render
 from analyses.settings import RunSettings
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.files import can_hold_files
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.results import Results, Row
 from ml2o_core.results.store import is_stored_run
@@ -46,7 +46,8 @@ def run_artefacts(
     listener = progress or Progress()
     if settings.time_limit is not None:
         listener = TimeLimited(listener, settings.time_limit)
-    provenance = collect(settings, device, datetime.now(UTC))
+    with deterministic():
+        provenance = collect(settings, device, datetime.now(UTC))
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     not_run = dict(left_out or {})
@@ -72,12 +73,12 @@ def run_artefacts(
 def check_destination(out: Path | str) -> None:
     """`InvalidArgument` unless `out` is new, empty, or holds an earlier run, which is replaced."""
     folder = Path(out)
-    if not folder.exists():
-        parent = next(parent for parent in folder.absolute().parents if parent.exists())
-        if not (parent.is_dir() and os.access(parent, os.W_OK)):
-            raise InvalidArgument("out", str(out), "a folder that can be made")
-    elif not folder.is_dir() or (any(folder.iterdir()) and not is_stored_run(folder)):
+    if folder.exists() and not (
+        folder.is_dir() and (is_stored_run(folder) or not any(folder.iterdir()))
+    ):
         raise InvalidArgument("out", str(out), "a folder that is new, empty, or an earlier run's")
+    if not can_hold_files(folder):
+        raise InvalidArgument("out", str(out), "a folder that can be made or written to")
 
 
 def _owned(artefact: Artefact, rows: Sequence[Row]) -> Sequence[Row]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ml2o_core.meta.config import LARGEST
 from ml2o_core.spec import Spec
 
 
@@ -34,5 +35,7 @@ class RunSettings(Spec):
     profile: Profile = Field(Profile.MATCHED, description="whose settings are used")
     device: Literal["auto", "cpu", "cuda"] = Field("cpu", description="where experiments run")
     seed: int = Field(0, ge=0, description="root of every random draw")
-    repeats: int | None = Field(None, ge=1, description="training seeds; by default the preset's")
+    repeats: int | None = Field(
+        None, ge=1, le=LARGEST, description="training seeds; by default the preset's"
+    )
     time_limit: float | None = Field(None, gt=0, description="seconds after which the run stops")

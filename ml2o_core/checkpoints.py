@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
 from safetensors import SafetensorError
@@ -18,9 +18,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ml2o_core.errors import CheckpointError, InvalidArgument
-from ml2o_core.files import write_atomically
+from ml2o_core.files import can_hold_files, write_atomically
 from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.trainer import History, Trained
+from ml2o_core.meta.trainer import History, Trained, initial_params
 
 FORMAT = "ml2o-trained"
 VERSION = 1
@@ -33,17 +33,14 @@ def check_destination(path: str | Path) -> Path:
     What is there already has to be an empty directory or a checkpoint that can be read.
     """
     directory = Path(path)
-    if directory.exists():
-        if not (directory.is_dir() and not any(directory.iterdir())):
-            try:
-                _manifest(directory)
-            except CheckpointError:
-                problem = "exists and is not a checkpoint; choose another path"
-                raise CheckpointError(path, problem) from None
-        return directory
-    parent = next(parent for parent in directory.absolute().parents if parent.exists())
-    if not (parent.is_dir() and os.access(parent, os.W_OK)):
-        raise CheckpointError(path, f"{parent} is not a directory that can be written to")
+    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
+        try:
+            _manifest(directory)
+        except CheckpointError:
+            problem = "exists and is not a checkpoint; choose another path"
+            raise CheckpointError(path, problem) from None
+    if not can_hold_files(directory):
+        raise CheckpointError(path, "not a directory that can be made or written to")
     return directory
 
 
@@ -73,20 +70,23 @@ def load_checkpoint(path: str | Path) -> Trained:
     """Read what `save_checkpoint` wrote; `CheckpointError` says what is wrong otherwise."""
     directory = Path(path)
     manifest = _manifest(directory)
+    weights = manifest["tensors"]
+    if not (isinstance(weights, str) and fullmatch(r"tensors-[0-9a-f]{16}\.safetensors", weights)):
+        raise CheckpointError(path, f"{MANIFEST} does not name its tensors as this program does")
     try:
-        payload = (directory / str(manifest["tensors"])).read_bytes()
+        payload = (directory / weights).read_bytes()
     except OSError:
-        raise CheckpointError(path, f"{manifest['tensors']} is missing") from None
+        raise CheckpointError(path, f"{weights} is missing") from None
     if hashlib.sha256(payload).hexdigest() != manifest["sha256"]:
-        raise CheckpointError(path, f"{manifest['tensors']} is damaged or truncated (SHA-256)")
+        raise CheckpointError(path, f"{weights} is damaged or truncated (SHA-256)")
     try:
         tensors = load(payload)
         config = TrainConfig.parse(manifest["config"])
         return _trained(config, tensors)
-    except (SafetensorError, KeyError) as error:
-        raise CheckpointError(path, f"tensors are not those of a trained rule ({error})") from None
     except InvalidArgument as error:
         raise CheckpointError(path, f"its configuration is not valid here: {error}") from None
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(path, f"tensors are not those of a trained rule ({error})") from None
 
 
 def _tensors(trained: Trained) -> dict[str, Tensor]:
@@ -102,24 +102,42 @@ def _trained(config: TrainConfig, tensors: dict[str, Tensor]) -> Trained:
         if name.startswith("params.")
     }
     history = History(**{key: tensors[f"history.{key}"] for key in History.__dataclass_fields__})
-    return Trained(config, params, history, tensors["diverged_at"])
+    trained = Trained(config, params, history, tensors["diverged_at"])
+    _check_layout(trained)
+    return trained
+
+
+def _check_layout(trained: Trained) -> None:
+    """Refuse tensors that are not as a run of this configuration leaves them."""
+    config = trained.config
+    recorded = {tuple(value.shape) for value in vars(trained.history).values()}
+    if recorded != {(config.windows, config.repeats)}:
+        raise ValueError("the history is not of windows × repeats")
+    if trained.diverged_at.shape != (config.repeats,):
+        raise ValueError("diverged_at is not of repeats")
+    expected = {name: (v.shape, v.dtype) for name, v in initial_params(config).items()}
+    if {name: (v.shape, v.dtype) for name, v in trained.params.items()} != expected:
+        raise ValueError(f"the parameters are not those of {config.rule.name}")
+    if not all(value.isfinite().all() for value in trained.params.values()):
+        raise ValueError("a parameter is not finite")
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise CheckpointError(directory, "no such path")
+    if not (directory / MANIFEST).is_file():  # a pipe or a device could be read for ever
+        raise CheckpointError(directory, f"not a checkpoint (no readable {MANIFEST})")
     try:
         manifest = json.loads((directory / MANIFEST).read_bytes())
     except OSError:
         raise CheckpointError(directory, f"not a checkpoint (no readable {MANIFEST})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CheckpointError(directory, f"{MANIFEST} is damaged or truncated") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise CheckpointError(directory, f"{MANIFEST} is not of format {FORMAT}")
     if manifest.get("version") != VERSION:
-        raise CheckpointError(
-            directory, f"version {manifest.get('version')!r}; this program reads {VERSION}"
-        )
+        version = repr(manifest.get("version"))[:20]
+        raise CheckpointError(directory, f"version {version}; this program reads {VERSION}")
     missing = {"config", "tensors", "sha256"} - manifest.keys()
     if missing:
         raise CheckpointError(directory, f"{MANIFEST} lacks {', '.join(sorted(missing))}")

@@ -6,12 +6,14 @@ the same axes, hence the same problems (common random numbers).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from ml2o_core.errors import InvalidArgument
 from ml2o_core.seeding import Axis, generator
 from ml2o_core.tasks.base import TaskBatch, TaskFamily
 
@@ -50,4 +52,9 @@ def sample_problems(
     start = [
         family.start_batch(generator(seed, purpose=f"{purpose} start", **a), size) for a in axes
     ]
-    return Problems(TaskBatch.stack(tasks).to(device, dtype), torch.stack(start).to(device, dtype))
+    problems = Problems(TaskBatch.stack(tasks), torch.stack(start))
+    if problems.start.shape != (expected := (repeats, size, problems.tasks.dim)):
+        raise InvalidArgument("start", tuple(problems.start.shape), f"shape {expected}, (R, N, d)")
+    if not problems.start.isfinite().all():
+        raise InvalidArgument("start", math.nan, "finite numbers")
+    return Problems(problems.tasks.to(device, dtype), problems.start.to(device, dtype))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.evaluation import loss_curves, min_log_mean
+from ml2o_core.meta.config import LARGEST
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
@@ -54,8 +55,11 @@ def evaluate(
 
     `seed` is the root of the test tasks; by default the one the rule was trained with.
     """
-    if size < 1:
-        raise InvalidArgument("size", size, "an integer ≥ 1")
+    for argument, value in (("steps", steps), ("size", size)):
+        if not 1 <= value <= LARGEST:
+            raise InvalidArgument(argument, value, f"an integer ≥ 1 and ≤ {LARGEST}")
+    if seed is not None and seed < 0:
+        raise InvalidArgument("seed", seed, "an integer ≥ 0")
     problems = sample_problems(
         family,
         seed=trained.config.seed if seed is None else seed,

@@ -35,6 +35,16 @@ class Spec(BaseModel):
         except ValidationError as error:
             raise _first_problem(type(self), error) from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, values: Any) -> Any:
+        """Neither `true` nor `"3"` is a number here; pydantic would make 1 and 3 of them."""
+        words = {int: "a valid integer", float: "a valid number"}
+        for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            if field.annotation in words and isinstance(values.get(name), (bool, str)):
+                raise InvalidArgument(name, values[name], words[field.annotation])
+        return values
+
     @classmethod
     def parse(cls, values: Any) -> Self:
         """Validate a mapping (a file, a command line); `InvalidArgument` on the first error."""
@@ -93,10 +103,10 @@ class Registered(Spec):
         return dict(sorted(found.items()))
 
     @classmethod
-    def lookup(cls, name: str) -> type[Self]:
+    def lookup(cls, name: object) -> type[Self]:
         """The class registered under `name`; `InvalidArgument` lists the names there are."""
         members = cls.registry()
-        if name not in members:
+        if not isinstance(name, str) or name not in members:
             raise InvalidArgument(cls.kind, name, ", ".join(members))
         return members[name]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cyclopts import App, CycloptsError
 
-from analyses.cli.bad_input import one_line
+from analyses.cli.bad_input import one_line, out_of_memory
 from ml2o_core.errors import ML2OError
 
 BAD_INPUT = 2
@@ -110,6 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # would complain when it flushes stdout at exit, so stdout leads nowhere from here on.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return _refuse("memory: there is not enough for these sizes; allowed: smaller ones")
     except OSError as error:
         if error.filename is None:
             raise

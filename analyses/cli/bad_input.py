@@ -47,3 +47,14 @@ def allowed(kind: Any) -> str:
     if not members:
         return NAMES.get(kind, str(kind))
     return ", ".join(member if isinstance(member, str) else allowed(member) for member in members)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; PyTorch's CPU allocator says so in words alone."""
+    words = ("can't allocate memory", "Storage size calculation overflowed")
+    # torch.OutOfMemoryError is told by its name: a parser's error has no need of PyTorch.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(word in str(error) for word in words)
+    )

@@ -20,7 +20,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
         raise InvalidArgument("--config", str(path), "an existing .toml or .json file")
     try:
         values = _READERS[path.suffix](path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidArgument("--config", str(path), f"a valid file ({error})") from None
     if not isinstance(values, dict):
         raise InvalidArgument("--config", str(path), "a file with keys and values")

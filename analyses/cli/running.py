@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from cyclopts import Parameter
 
+from analyses.cli.user_code import blaming_own_files
 from analyses.progress import terminal_progress
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.progress import Progress
@@ -23,5 +24,5 @@ FamilyOptions = Annotated[
 def computing(device: str) -> Iterator[tuple[torch.device, Progress]]:
     """Compute on `device` with bit-reproducible settings, without TF32; bars on a terminal."""
     place = resolve_device(device)
-    with deterministic(), terminal_progress() as progress:
+    with blaming_own_files(), deterministic(), terminal_progress() as progress:
         yield place, progress

@@ -78,7 +78,8 @@ def train(
     import_plugins(plugin)
     settings = read_config(config) | options.given()
     if family is not None or "family" not in settings:
-        settings["family"] = build_family(family or "lasso", distribution, family_options)
+        name = "lasso" if family is None else family
+        settings["family"] = build_family(name, distribution, family_options)
     else:
         _refuse_without("--family", distribution=distribution, **family_options)
     if rule is not None:

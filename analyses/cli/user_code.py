@@ -6,7 +6,9 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import Parameter, isabstract, signature
 from pathlib import Path
 from types import ModuleType
@@ -14,11 +16,15 @@ from typing import Annotated, Any, TypeVar
 
 import cyclopts
 
-from ml2o_core.errors import InvalidArgument
+from analyses.cli.bad_input import out_of_memory
+from ml2o_core.errors import InvalidArgument, ML2OError
 from ml2o_core.spec import Registered
 from ml2o_core.tasks import TaskFamily
 
 R = TypeVar("R", bound=Registered)
+
+PREFIX = "ml2o_user_"
+"""Of the modules that the user's files become."""
 
 Plugins = Annotated[
     tuple[str, ...],
@@ -33,7 +39,7 @@ def import_file(argument: str, path: str) -> ModuleType:
     file = Path(path)
     if file.suffix != ".py" or not file.is_file():
         raise InvalidArgument(argument, path, "an existing .py file")
-    name = f"ml2o_user_{hashlib.sha256(bytes(file.resolve())).hexdigest()[:16]}"
+    name = f"{PREFIX}{hashlib.sha256(bytes(file.resolve())).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
@@ -43,11 +49,33 @@ def import_file(argument: str, path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         allowed = f"a file that runs (it raised {type(error).__name__}: {error})"
         raise InvalidArgument(argument, path, allowed) from error
     return module
+
+
+@contextmanager
+def blaming_own_files() -> Iterator[None]:
+    """What fails while code of the user's own takes part is bad input: one line, with its place.
+
+    Without such code an unexpected error is this program's fault, and keeps its traceback.
+    """
+    own = {m.__file__ for name, m in sys.modules.items() if name.startswith(PREFIX)}
+    try:
+        yield
+    except ML2OError:
+        raise
+    except Exception as error:
+        if not own or out_of_memory(error):
+            raise
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in own]
+        places = [f"{Path(f.filename).name}, line {f.lineno}" for f in frames[-1:]]
+        places = places or sorted(Path(file).name for file in own if file)
+        reason = str(error).partition("\n")[0]
+        allowed = f"code that runs (it raised {type(error).__name__}: {reason})"
+        raise InvalidArgument("your code", "; ".join(places), allowed) from error
 
 
 def import_plugins(paths: Sequence[str]) -> None:

@@ -16,6 +16,9 @@ from ml2o_core.spec import Spec
 from ml2o_core.tasks.base import TaskFamily
 from ml2o_core.unroll import GraphMode
 
+LARGEST = 1_000_000
+"""Of each size of a run: far more is a slip of the keyboard, and would never end."""
+
 Objective = Literal["sum", "final"]
 Precision = Literal["float32", "float64"]
 
@@ -33,11 +36,11 @@ class TrainConfig(Spec):
     family: TaskFamily
     rule: UpdateRule = RNNprop()
     meta_gradient: MetaGradient = Plain()
-    windows: int = Field(5000, ge=1, description="K, windows and Adam steps")
-    unroll_steps: int = Field(20, ge=1, description="T, optimizee iterations a window")
+    windows: int = Field(5000, ge=1, le=LARGEST, description="K, windows and Adam steps")
+    unroll_steps: int = Field(20, ge=1, le=LARGEST, description="T, optimizee iterations a window")
     windows_per_episode: int = Field(5, ge=1, description="S, windows before tasks are redrawn")
-    batch_size: int = Field(128, ge=1, description="N, problems a batch")
-    repeats: int = Field(1, ge=1, description="R, replicates (training seeds)")
+    batch_size: int = Field(128, ge=1, le=LARGEST, description="N, problems a batch")
+    repeats: int = Field(1, ge=1, le=LARGEST, description="R, replicates (training seeds)")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size on φ")
     clip_norm: float = Field(1.0, gt=0, description="largest Euclidean norm of a meta-gradient")
     objective: Objective = "sum"

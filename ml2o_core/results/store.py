@@ -209,7 +209,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except FileNotFoundError:
         raise ResultsError(path, "there is no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(path, f"not readable as JSON ({error})") from None
     if not isinstance(document, dict):
         raise ResultsError(path, "not a JSON object")

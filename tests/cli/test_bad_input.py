@@ -33,6 +33,11 @@ class NanLasso(Lasso):
         return TaskBatch.stack([self.sample(generator) for _ in range(size)])
 """,
     "raises.py": "1 / 0",
+    "exits.py": "import sys; sys.exit(7)",
+    "deep.json": "[" * 100_000,
+    "true.toml": "windows = true",
+    "text.toml": "windows = '3'",
+    "name.json": '{"rule": {"name": {}}}',
     "other.py": "class Unrelated: pass",
     "unnamed.py": "from ml2o_core.tasks.lasso import Lasso\nclass Mine(Lasso): pass",
     "first.py": "from ml2o_core.tasks.lasso import Lasso\n"
@@ -69,6 +74,7 @@ def inputs(ml2o: Program, checkpoint: Path) -> Program:
     text = Path("bad-json/checkpoint.json").read_text(encoding="utf-8")
     Path("bad-json/checkpoint.json").write_text(text[: len(text) // 2], encoding="utf-8")
     next(Path("missing").glob("*.safetensors")).unlink()
+    Path("dangling").symlink_to("nowhere/below")
     Path("precious").mkdir()
     Path("precious/notes.txt").write_text("mine", encoding="utf-8")
     return ml2o
@@ -92,6 +98,7 @@ CASES = {
     "doctor --device tpu": "device: got 'tpu'; allowed: auto, cpu, cuda",
     # values
     "train --windows 0 --out out": "windows: got 0; allowed: greater than or equal to 1",
+    "train --windows 99999999999999 --out out": "allowed: less than or equal to 1000000",
     "train --windows 1.5 --out out": "--windows: got '1.5'; allowed: an integer",
     "train --unroll-steps 0 --out out": "unroll_steps: got 0; allowed: greater than or equal to 1",
     "train --batch-size -1 --out out": "batch_size: got -1; allowed: greater than or equal to 1",
@@ -114,6 +121,7 @@ CASES = {
     # the user's own files
     f"{TRAIN} --family absent.py:Mine": "--family: got 'absent.py'; allowed: an existing .py file",
     f"{TRAIN} --family raises.py:Mine": "a file that runs (it raised ZeroDivisionError: ",
+    f"{TRAIN} --family exits.py:Mine": "a file that runs (it raised SystemExit: 7)",
     f"{TRAIN} --family other.py:Mine": "--family: got 'other.py:Mine'; allowed: a task family of",
     f"{TRAIN} --family unnamed.py:Mine": "--family: got ",
     f"{TRAIN} --plugin first.py --family second.py:Mine": "--family: got 'twice'; allowed: a name",
@@ -123,6 +131,10 @@ CASES = {
     f"{TRAIN} --config absent.toml": "--config: got 'absent.toml'; allowed: an existing .toml or",
     f"{TRAIN} --config settings.yaml": "--config: got 'settings.yaml'; allowed: an existing .toml",
     f"{TRAIN} --config broken.toml": "--config: got 'broken.toml'; allowed: a valid file (",
+    f"{TRAIN} --config deep.json": "--config: got 'deep.json'; allowed: a valid file (",
+    "train --out out --config true.toml": "windows: got True; allowed: a valid integer",
+    "train --out out --config text.toml": "windows: got '3'; allowed: a valid integer",
+    f"{TRAIN} --config name.json": "update rule: got {}; allowed: adam,",
     f"{TRAIN} --config list.json": "--config: got 'list.json'; allowed: a file with keys",
     f"{TRAIN} --config unknown_key.toml": "windos: got 3; allowed: known keys (",
     f"{TRAIN} --config unknown_nested_key.json": "sgima: got 3; allowed: known keys (",
@@ -146,6 +158,8 @@ CASES = {
     f"evaluate bad-json {EVALUATE}": "checkpoint.json is damaged or truncated",
     f"evaluate missing {EVALUATE}": "is missing",
     "evaluate good --family lasso --steps 0": "steps: got 0; allowed: an integer ≥ 1",
+    f"evaluate good {EVALUATE} --size 99999999999999": "allowed: an integer ≥ 1 and ≤ 1000000",
+    f"evaluate good {EVALUATE} --seed -1": "seed: got -1; allowed: an integer ≥ 0",
     "evaluate good --family lasso --steps 1 --size 0": "size: got 0; allowed: an integer ≥ 1",
     # reports
     "run": "ARTEFACTS: got nothing; allowed: text",
@@ -154,6 +168,7 @@ CASES = {
     "run proposition1 --out precious": "out: got 'precious'; allowed: a folder that is new, empty",
     "run proposition1 --out nan.py/x": "out: got 'nan.py/x'; allowed: a folder that can be made",
     "run proposition1 --repeats 0 --out out": "repeats: got 0; allowed: greater than or equal to 1",
+    "run proposition1 --out dangling": "out: got 'dangling'; allowed: a folder that can be made",
     "report --time-limit -1": "time_limit: got -1.0; allowed: greater than 0",
 }
 
@@ -168,6 +183,86 @@ def test_it_is_one_line_and_nothing_is_written(inputs: Program, line: str) -> No
     assert len(answer.err.splitlines()) == 1
     assert CASES[line] in answer.err
     assert inputs.files() == before
+
+
+OWN_FAMILY = """
+from dataclasses import dataclass
+from typing import ClassVar
+import torch
+from torch import Tensor
+from ml2o_core.tasks.base import Task, TaskFamily
+
+@dataclass(frozen=True)
+class Bowl(Task):
+    c: Tensor
+
+    @property
+    def dim(self):
+        return 2
+
+    def loss(self, x):
+        return {loss}
+
+class Bowls(TaskFamily):
+    "Tasks of the user's own."
+    name: ClassVar[str] = "{name}"
+
+    def sample(self, generator):
+        return {sample}
+
+    def start(self, generator):
+        return {start}
+"""
+
+OWN_FAULTS = {
+    "vector": ({"loss": "x * x"}, "code that runs (it raised RuntimeError: "),
+    "nothing": ({"loss": "None"}, "code that runs (it raised RuntimeError: "),
+    "raises": (
+        {"loss": "(x @ x) / 0 * (1 / 0)"},
+        "'raises.py, line 17'; allowed: code that runs",
+    ),
+    "branches": (
+        {"loss": "x.sum() if x.sum() > 0 else -x.sum()"},
+        "'branches.py, line 17'",
+    ),
+    "no-task": ({"sample": "None"}, "code that runs (it raised AttributeError: "),
+    "no-start": ({"start": "None"}, "code that runs (it raised TypeError: "),
+    "dimension": ({"start": "torch.ones(3)"}, "start: got (1, 4, 3); allowed: shape (1, 4, 2)"),
+    "nan-start": ({"start": "torch.full((2,), torch.nan)"}, "start: got nan; allowed: finite"),
+    "nan-data": ({"sample": "Bowl(torch.full((2,), torch.nan))"}, "c: got nan; allowed: finite"),
+}
+
+
+def own_family(name: str, **parts: str) -> str:
+    """A file with a family of the user's own; the line that runs it."""
+    sound = {"loss": "x @ x", "sample": "Bowl(torch.zeros(2))", "start": "torch.ones(2)"}
+    Path(f"{name}.py").write_text(OWN_FAMILY.format(**{**sound, **parts}, name=f"own-{name}"))
+    return f"{TRAIN} --family {name}.py:Bowls"
+
+
+@pytest.mark.parametrize("name", OWN_FAULTS)
+def test_a_fault_in_the_users_own_family_is_one_line(ml2o: Program, name: str) -> None:
+    parts, expected = OWN_FAULTS[name]
+    line = own_family(name, **parts)
+    answer = ml2o(line)
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert expected in answer.err
+    assert not Path("out").exists()
+
+
+def test_a_sound_family_of_the_users_own_runs(ml2o: Program) -> None:
+    """The negative control of the faults above."""
+    assert ml2o(own_family("sound")).code == 0
+
+
+def test_a_run_that_memory_cannot_hold_is_one_line(ml2o: Program) -> None:
+    answer = ml2o(f"{TRAIN} --family lasso --rows 99999999999999")
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        answer.err == "ml2o: memory: there is not enough for these sizes; allowed: smaller ones\n"
+    )
+    assert not Path("out").exists()
 
 
 ABSENT = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
-from ml2o_core.checkpoints import load_checkpoint, save_checkpoint
+from ml2o_core.checkpoints import check_destination, load_checkpoint, save_checkpoint
 from ml2o_core.errors import CheckpointError
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
@@ -75,8 +77,63 @@ def test_what_is_not_a_checkpoint_is_refused_by_name(trained: Trained, tmp_path:
     refused(path, "version 99")
     rewritten(config=manifest["config"] | {"unknown": 1})
     refused(path, "configuration")
-    rewritten(tensors="gone.safetensors")
+    rewritten(tensors=f"tensors-{0:016x}.safetensors")
     refused(path, "missing")
+    for name in ("../a", "a\0b", "/dev/zero", "tensors-.safetensors", ["x"], 5):
+        rewritten(tensors=name)
+        refused(path, "does not name its tensors")
+    for family in ("lasso", {"name": ["lasso"]}, {"name": {"name": "lasso"}}, None):
+        rewritten(config=manifest["config"] | {"family": family})
+        refused(path, "configuration")
+    (path / "checkpoint.json").write_text("[" * 100_000)
+    refused(path, "damaged")
+    (path / "checkpoint.json").unlink()
+    os.mkfifo(path / "checkpoint.json")
+    refused(path, "not a checkpoint")  # and it does not wait for somebody to write
+
+
+def with_tensors(path: Path, **changes: torch.Tensor | None) -> None:
+    """Replace (None: leave out) tensors of a checkpoint, and make its hash right again."""
+    manifest = json.loads((path / "checkpoint.json").read_text())
+    tensors = load_file(path / manifest["tensors"]) | changes
+    payload = save({name: value for name, value in tensors.items() if value is not None})
+    digest = hashlib.sha256(payload).hexdigest()
+    file = f"tensors-{digest[:16]}.safetensors"
+    (path / file).write_bytes(payload)
+    manifest |= {"tensors": file, "sha256": digest}
+    (path / "checkpoint.json").write_text(json.dumps(manifest))
+
+
+def test_tensors_of_another_run_are_refused(trained: Trained, tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "a", trained)
+    name, value = next(iter(trained.params.items()))
+    name = f"params.{name}"
+    changes: dict[str, list[torch.Tensor | None]] = {
+        name: [None, value[None], value.int(), value.double(), value * torch.nan],
+        "params.extra": [value],
+        "history.risk": [None, torch.zeros(1, 1, 1)],
+        "diverged_at": [None, torch.zeros(99, dtype=torch.int64)],
+    }
+    for tensor, faults in changes.items():
+        for fault in faults:
+            save_checkpoint(path, trained)
+            with_tensors(path, **{tensor: fault})
+            refused(path, "tensors are not those of a trained rule")
+    save_checkpoint(path, trained)
+    with_tensors(path)
+    load_checkpoint(path)  # the negative control: the hash alone was made anew
+
+
+@pytest.mark.parametrize("place", ["dangling", "loop", "loop/below", "file/below"])
+def test_a_place_that_cannot_be_written_is_refused_before(tmp_path: Path, place: str) -> None:
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "below")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(CheckpointError):
+        check_destination(tmp_path / place)
+    check_destination(tmp_path / "new" / "below")
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, -1])

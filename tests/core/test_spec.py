@@ -76,6 +76,8 @@ def test_a_spec_is_frozen():
         ({"copies": 0}, "copies: got 0; allowed: greater than or equal to 1"),
         ({"copies": 1.5}, "copies: got 1.5; allowed: a valid integer"),
         ({"copies": "many"}, "copies: got 'many'; allowed: a valid integer"),
+        ({"copies": "3"}, "copies: got '3'; allowed: a valid integer"),
+        ({"copies": True}, "copies: got True; allowed: a valid integer"),
         ({"shape": {"name": "blob"}}, "shape: got 'blob'; allowed: box, disc"),
         ({"shape": {"name": "disc", "radius": -1}}, "radius: got -1; allowed: greater than 0"),
         ({"shape": {"name": "disc", "side": 1}}, "side: got 1; allowed: known keys (radius)"),
