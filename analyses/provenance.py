@@ -81,7 +81,8 @@ def package_versions() -> dict[str, str]:
     """The installed versions of what the program depends on directly."""
     declared = (re.match(r"[\w.-]+", line) for line in requires(PROGRAM) or () if ";" not in line)
     names = sorted(match.group() for match in declared if match)
-    return {name: version(name) for name in names}
+    # PyPI's CUDA build of torch leaves its build (+cu130) out of the package's version.
+    return {name: version(name) for name in names} | {"torch": str(torch.__version__)}
 
 
 def machine(device: torch.device) -> Machine:
