@@ -58,7 +58,6 @@ def deterministic() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         cudnn.benchmark = benchmark
         for backend, precision in zip(products, precisions, strict=True):
