@@ -324,7 +324,7 @@ def _panel_findings(results: Results, sigma: float) -> list[Finding]:
         found.append(
             Finding(
                 f"{where}: {' and '.join(r.method for r in stuck)} diverge on test problems, with "
-                f"the step that is best on the adaptation tasks ({_numbers(steps)}; the grid "
+                f"the step chosen on the adaptation tasks ({_numbers(steps)}; the grid "
                 f"begins at {min(STEP_GRID):g}), so they have no score and no curve.",
                 tuple(r.id for r in stuck),
             )
