@@ -45,8 +45,9 @@ from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.enclosure import Enclosure
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_proposition1
+from ml2o_theory.instance_checks import check_instances
 from ml2o_theory.observed.autodiff import risk_gradients
+from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.statements.proposition1 import Proposition1
 
@@ -124,7 +125,7 @@ class Proposition1Artefact(Artefact):
         statement = Proposition1()
         for method, bound in ((BOUND, statement.bound), (TRIVIAL, statement.trivial_bound)):
             values = [bound(constants, T) for T in range(1, horizon + 1)]
-            yield self._gap_curve(part, method, values)
+            yield self._gap_curve(part, method, [value for value in values if value is not None])
 
     def _observe(
         self,
@@ -136,7 +137,9 @@ class Proposition1Artefact(Artefact):
         horizon: int,
     ) -> Iterator[Row]:
         horizons = range(1, horizon + 1)
-        checks = check_proposition1(pair, constants, phi, horizons, part.label)
+        checks = check_instances(
+            Proposition1(), Instance(pair, phi), constants, horizons, part.label
+        )
         for check in checks:
             yield check.row(self.name, part.label, f"φ={gain:g}", f"T={check.T}")
         gaps = [check.observed for check in checks if check.observed is not None]

@@ -1,4 +1,4 @@
-"""Lemmas 2–5, 8–11 and Proposition 1 in closed form, at the uniform level.
+"""Lemmas 2–6, 8–11, 13 and Proposition 1 in closed form, at the uniform level.
 
 `c` holds one value for each constant, by symbol. `recursion` evaluates the bounds; these formulas
 are the statements as THEORY prints them, written independently of it, and the tests hold one
@@ -51,6 +51,21 @@ def L_B(c: Values, t: int) -> Number:
 def L_J(c: Values, T: int) -> Number:
     """Lemma 5: the Lipschitz constant of J_T in φ."""
     return sum(Q(c) ** (T - 1 - t) * (L_A(c, t) * P(c, t) + L_B(c, t)) for t in range(T))
+
+
+def L_g(c: Values, T: int) -> Number:
+    """Lemma 6: the Lipschitz constant of ∇g_T in φ."""
+    return c["M"] * L_J(c, T) + c["L"] * P(c, T) ** 2
+
+
+def M_g(c: Values, T: int) -> Number:
+    """Lemma 13: the Lipschitz constant of g_T."""
+    return c["M"] * P(c, T)
+
+
+def runs_apart(c: Values, T: int) -> Number:
+    """Lemma 2: ‖x_T(φ) − x_T'(φ')‖ ≤ Q^T ‖x_0 − x_0'‖ + P_T ‖φ − φ'‖."""
+    return Q(c) ** T * c["delta_x0"] + P(c, T) * c["delta_phi"]
 
 
 def delta_x(c: Values, T: int) -> Number:

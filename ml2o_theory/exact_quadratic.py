@@ -55,16 +55,26 @@ class ExactQuadratic:
 
 @dataclass(frozen=True)
 class QuadraticPair:
-    """Tasks 1 and 2 with their common start x_0, all of one dimension d."""
+    """Tasks 1 and 2 with their common start x_0, all of one dimension d.
+
+    `other_x0` is a second start x_0', for statements that compare two.
+    """
 
     first: QuadraticTask
     second: QuadraticTask
     x0: Float[Tensor, " d"]
+    other_x0: Float[Tensor, " d"] | None = None
 
     def __post_init__(self) -> None:
-        dims = {self.first.dim, self.second.dim, *self.x0.shape}
+        other = self.x0 if self.other_x0 is None else self.other_x0
+        dims = {self.first.dim, self.second.dim, *self.x0.shape, *other.shape}
         if len(dims) != 1:
             raise InvalidArgument("pair", sorted(dims), "two tasks and an x_0 of one dimension")
+
+    @property
+    def starts(self) -> tuple[Float[Tensor, " d"], ...]:
+        """x_0, and x_0' where there is one."""
+        return (self.x0,) if self.other_x0 is None else (self.x0, self.other_x0)
 
     @cached_property
     def gradients(self) -> tuple[ExactQuadratic, ExactQuadratic]:
@@ -73,5 +83,5 @@ class QuadraticPair:
 
     @cached_property
     def sample(self) -> str:
-        """The id of this data: both tasks' and x_0."""
-        return sample_id([self.first.A, self.first.b, self.second.A, self.second.b, self.x0])
+        """The id of this data: both tasks' and the starts."""
+        return sample_id([self.first.A, self.first.b, self.second.A, self.second.b, *self.starts])

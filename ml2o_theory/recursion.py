@@ -1,4 +1,4 @@
-"""The one recursion behind Lemmas 2–5 and 8–12 and Proposition 1, for every level of the ladder.
+"""The one recursion behind Lemmas 2–6, 8–13 and Proposition 1, for every level of the ladder.
 
 The constants may change from step to step: a level of the ladder is a choice of constants, and the
 `uniform` level repeats one step. With Q_t ≥ ‖A_t‖, V_t = L_t P_t + 1 and δx_0 = P_0 = L_J,0 = Δ_J,0
@@ -19,9 +19,9 @@ tests, SymPy expressions for the printed formulas.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Number: TypeAlias = Any
 """arb, fmpq or a SymPy expression."""
@@ -55,6 +55,27 @@ class ScoreConstants:
 
 
 @dataclass(frozen=True)
+class Distances:
+    """How far apart two runs of one task begin: ‖x_0 − x_0'‖ and ‖φ − φ'‖."""
+
+    x0: Number
+    phi: Number
+
+
+class JacobianBounds(NamedTuple):
+    """What the recursion bounds in one step t, from the bounds after t steps.
+
+    L_A, L_B: the Lipschitz constants of A_t and B_t in φ; Delta_A, Delta_B: ‖A_t¹ − A_t²‖ and
+    ‖B_t¹ − B_t²‖.
+    """
+
+    L_A: Number
+    L_B: Number
+    Delta_A: Number
+    Delta_B: Number
+
+
+@dataclass(frozen=True)
 class Bounds:
     """What the recursion bounds after t steps.
 
@@ -68,14 +89,20 @@ class Bounds:
     Delta_J: Number = 0
 
 
-def step(c: StepConstants, b: Bounds) -> Bounds:
-    """From the bounds after t steps to those after t + 1."""
+def jacobian_bounds(c: StepConstants, b: Bounds) -> JacobianBounds:
+    """Lemmas 3, 4, 9 and 10 for step t, from the bounds after t steps."""
     V = c.L * b.P + 1
     gradients_apart = c.Delta + c.L * b.delta_x
     L_A = c.M_m1 * c.rho * b.P + c.L * c.L_m * V
     L_B = c.L_m * V
     Delta_A = c.M_m1 * (c.Delta_tilde + c.rho * b.delta_x) + c.L * c.L_m * gradients_apart
     Delta_B = c.L_m * gradients_apart
+    return JacobianBounds(L_A, L_B, Delta_A, Delta_B)
+
+
+def step(c: StepConstants, b: Bounds) -> Bounds:
+    """From the bounds after t steps to those after t + 1."""
+    L_A, L_B, Delta_A, Delta_B = jacobian_bounds(c, b)
     return Bounds(
         P=c.Q * b.P + c.M_m2,
         L_J=c.Q * b.L_J + L_A * b.P + L_B,
@@ -92,7 +119,15 @@ def bounds(steps: Iterable[StepConstants]) -> Bounds:
     return current
 
 
-def uniform(c: Mapping[str, Number], T: int) -> tuple[list[StepConstants], ScoreConstants]:
+def last_jacobian_bounds(steps: Sequence[StepConstants]) -> JacobianBounds:
+    """Those of the last of T steps, t = T − 1."""
+    *before, last = steps
+    return jacobian_bounds(last, bounds(before))
+
+
+def uniform(
+    c: Mapping[str, Number], T: int
+) -> tuple[list[StepConstants], ScoreConstants, Distances]:
     """The uniform level: the same constants in each of T steps, Q = 1 + M_m1 L, and f = l."""
     one = StepConstants(
         Q=1 + c["M_m1"] * c["L"],
@@ -104,4 +139,5 @@ def uniform(c: Mapping[str, Number], T: int) -> tuple[list[StepConstants], Score
         Delta=c["Delta"],
         Delta_tilde=c["Delta_tilde"],
     )
-    return [one] * T, ScoreConstants(M=c["M"], L=c["L"], Delta=c["Delta"])
+    score = ScoreConstants(M=c["M"], L=c["L"], Delta=c["Delta"])
+    return [one] * T, score, Distances(x0=c["delta_x0"], phi=c["delta_phi"])

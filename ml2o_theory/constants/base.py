@@ -18,6 +18,8 @@ MEANING: dict[str, str] = {
     "L_m": "Lipschitz constant of ∇₁m and ∇₂m on Z × Φ (A3e)",
     "Delta": "sup ‖∇l¹ − ∇l²‖ on X (A4)",
     "Delta_tilde": "sup ‖∇²l¹ − ∇²l²‖ on X (A4)",
+    "delta_x0": "‖x_0 − x_0'‖ of the two runs that are compared",
+    "delta_phi": "‖φ − φ'‖ of the two runs that are compared",
 }
 """The symbols, in ASCII, and what they bound. All are ≥ 0."""
 

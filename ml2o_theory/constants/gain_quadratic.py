@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import EndMethod
-from ml2o_theory.arithmetic import exact, norm, precision
+from ml2o_theory.arithmetic import exact, norm, precision, vector
 from ml2o_theory.closed_forms import geometric_sum
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.quadratic import (
@@ -33,7 +33,7 @@ from ml2o_theory.task_difference import gradient_difference, hessian_difference
 
 
 def pair_region(pair: QuadraticPair, phi: ParameterInterval, steps: int) -> Region:
-    """A region that holds both tasks' trajectories, for all φ ∈ Φ and t ≤ T = `steps`.
+    """A region that holds both tasks' trajectories from every start, for all φ ∈ Φ and t ≤ `steps`.
 
     X is a ball about x_0 and Z one about 0; both radii are proved.
     """
@@ -41,7 +41,11 @@ def pair_region(pair: QuadraticPair, phi: ParameterInterval, steps: int) -> Regi
         raise InvalidArgument("steps", steps, "an integer ≥ 1")
     first, second = pair.gradients
     with precision():
-        radius = _travel(first, pair.x0, phi, steps).max(_travel(second, pair.x0, phi, steps))
+        radius = arb(0)
+        for start in pair.starts:
+            away = norm(vector(start) - vector(pair.x0))
+            for task in pair.gradients:
+                radius = radius.max(away + _travel(task, start, phi, steps))
         x = Ball(tuple(pair.x0.tolist()), radius.upper())
         M = gradient_norm_on_ball(first, x).upper.max(gradient_norm_on_ball(second, x).upper)
         z = Ball((0.0,) * pair.x0.numel(), M.upper())

@@ -1,1 +1,1 @@
-"""What is observed: gradients of the optimizer's risk, from real unrolls and enclosed."""
+"""What is observed: iterates, Jacobians and risk gradients of real unrolls, enclosed."""

@@ -18,9 +18,10 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_theory.arithmetic import precision
 from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.enclosure import Enclosure, Norm, evaluate_increasing
-from ml2o_theory.recursion import Number, ScoreConstants, StepConstants, uniform
+from ml2o_theory.observed.quantities import Observed
+from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, uniform
 
-Formula = Callable[[Sequence[StepConstants], ScoreConstants], Number]
+Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 
 
 class Statement(ABC):
@@ -28,7 +29,8 @@ class Statement(ABC):
 
     Class attributes: `name` (the registry key), `number` (in the paper), `title`, `latex` (a
     displayed formula), `glossary` (its symbols in words), `hypotheses`, and `constants` (the
-    symbols that enter; the bound increases in each).
+    symbols that enter; the bound increases in each), and `observes` (whose norm the bound is one
+    of; None where nothing is checked).
     """
 
     name: ClassVar[str] = ""
@@ -39,21 +41,28 @@ class Statement(ABC):
     hypotheses: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     norm: ClassVar[Norm] = Norm.EUCLIDEAN
+    observes: ClassVar[Observed | None] = None
 
     @abstractmethod
-    def formula(self, steps: Sequence[StepConstants], score: ScoreConstants) -> Number:
+    def formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
         """The bound, for any level of the ladder: `steps` has one entry for each of T ≥ 1 steps."""
 
-    @abstractmethod
-    def trivial_formula(self, steps: Sequence[StepConstants], score: ScoreConstants) -> Number:
-        """The bound that says nothing; one that is no better is vacuous."""
+    def trivial_formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number | None:
+        """The bound that says nothing; one that is no better is vacuous. None: not declared."""
+        return None
 
     def bound(self, constants: Constants, T: int) -> Enclosure:
         """The bound at the uniform level, at both ends of the constants."""
         return self._enclose(self.formula, self.constants, constants, T)
 
-    def trivial_bound(self, constants: Constants, T: int) -> Enclosure:
-        """The trivial bound at the uniform level, at both ends of the constants."""
+    def trivial_bound(self, constants: Constants, T: int) -> Enclosure | None:
+        """The trivial bound at the uniform level, at both ends of the constants, if declared."""
+        if type(self).trivial_formula is Statement.trivial_formula:
+            return None
         return self._enclose(self.trivial_formula, constants, constants, T)
 
     def _enclose(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ml2o_core.tasks.quadratic import QuadraticTask
+from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
+from ml2o_theory.instance_checks import check_instances
+from ml2o_theory.observed.gain_quadratic import Instance
+from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.registry import statement
+from ml2o_theory.verdict import StatementCheck
 
 ENTRIES = st.one_of(st.sampled_from([0.0, 1.0, -1.0]), st.floats(-4, 4, width=32))
 
@@ -68,3 +74,38 @@ def mutated() -> Callable[..., Callable[..., Any]]:
         return namespace[original.__name__]
 
     return plant
+
+
+Numbers = Sequence[float]
+
+
+def diagonal(curvature: Numbers, target: Numbers) -> QuadraticTask:
+    """½‖Ax − b‖² with A = diag(curvature)."""
+    return QuadraticTask(
+        torch.diag(torch.tensor(curvature, dtype=torch.float64)),
+        torch.tensor(target, dtype=torch.float64),
+    )
+
+
+@pytest.fixture(scope="session")
+def check_by_hand() -> Callable[..., StatementCheck]:
+    """One check on diagonal tasks ½‖diag(a)x − b‖², `first` and `second` given as (a, b).
+
+    Φ = [min φ, max φ]; a single task and a single start stand for both.
+    """
+
+    def check(
+        name: str,
+        T: int,
+        first: tuple[Numbers, Numbers],
+        starts: Sequence[Numbers],
+        phis: tuple[float, float],
+        second: tuple[Numbers, Numbers] | None = None,
+    ) -> StatementCheck:
+        x0, other = (torch.tensor(starts[k], dtype=torch.float64) for k in (0, -1))
+        pair = QuadraticPair(diagonal(*first), diagonal(*(second or first)), x0, other)
+        constants = pair_constants(pair, pair_region(pair, ParameterInterval(*sorted(phis)), T))
+        (found,) = check_instances(statement(name), Instance(pair, *phis), constants, [T], "hand")
+        return found
+
+    return check

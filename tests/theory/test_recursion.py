@@ -151,33 +151,40 @@ def test_a_bound_of_any_size_survives() -> None:
 
 
 MUTANTS = {
-    "sign of L P in V": ("V = c.L * b.P + 1", "V = 1 - c.L * b.P"),
-    "V without + 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
-    "Δ without L δx": ("c.Delta + c.L * b.delta_x", "c.Delta"),
-    "sign of L δx": ("c.Delta + c.L * b.delta_x", "c.Delta - c.L * b.delta_x"),
-    "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L * c.L_m * V", "c.L * c.L_m * V"),
-    "L_A without L": ("b.P + c.L * c.L_m * V", "b.P + c.L_m * V"),
-    "L_B without V": ("L_B = c.L_m * V", "L_B = c.L_m"),
-    "Δ_A without Δ̃": ("c.M_m1 * (c.Delta_tilde + c.rho", "c.M_m1 * (c.rho"),
-    "Δ_A without ρ δx": ("c.Delta_tilde + c.rho * b.delta_x", "c.Delta_tilde"),
-    "Δ_A without M_m1": ("c.M_m1 * (c.Delta_tilde", "(c.Delta_tilde"),
-    "Δ_B without L_m": ("Delta_B = c.L_m * gradients", "Delta_B = gradients"),
-    "P contracts": ("P=c.Q * b.P + c.M_m2", "P=b.P + c.M_m2"),
-    "P uses M_m1": ("P=c.Q * b.P + c.M_m2", "P=c.Q * b.P + c.M_m1"),
-    "exponent of Q in L_J": ("L_J=c.Q * b.L_J", "L_J=c.Q * c.Q * b.L_J"),
-    "L_J without L_B": ("+ L_A * b.P + L_B", "+ L_A * b.P"),
-    "δx contracts": ("delta_x=c.Q * b.delta_x", "delta_x=b.delta_x"),
-    "exponent of Q in Δ_J": ("Delta_J=c.Q * b.Delta_J", "Delta_J=b.Delta_J"),
-    "Δ_J without P": ("Delta_A * b.P + Delta_B", "Delta_A + Delta_B"),
-    "Δ_J without Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P"),
-    "sign of Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P - Delta_B"),
+    "jacobian_bounds": {
+        "sign of L P in V": ("V = c.L * b.P + 1", "V = 1 - c.L * b.P"),
+        "V without + 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
+        "Δ without L δx": ("c.Delta + c.L * b.delta_x", "c.Delta"),
+        "sign of L δx": ("c.Delta + c.L * b.delta_x", "c.Delta - c.L * b.delta_x"),
+        "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L * c.L_m * V", "c.L * c.L_m * V"),
+        "L_A without L": ("b.P + c.L * c.L_m * V", "b.P + c.L_m * V"),
+        "L_B without V": ("L_B = c.L_m * V", "L_B = c.L_m"),
+        "Δ_A without Δ̃": ("c.M_m1 * (c.Delta_tilde + c.rho", "c.M_m1 * (c.rho"),
+        "Δ_A without ρ δx": ("c.Delta_tilde + c.rho * b.delta_x", "c.Delta_tilde"),
+        "Δ_A without M_m1": ("c.M_m1 * (c.Delta_tilde", "(c.Delta_tilde"),
+        "Δ_B without L_m": ("Delta_B = c.L_m * gradients", "Delta_B = gradients"),
+    },
+    "step": {
+        "P contracts": ("P=c.Q * b.P + c.M_m2", "P=b.P + c.M_m2"),
+        "P uses M_m1": ("P=c.Q * b.P + c.M_m2", "P=c.Q * b.P + c.M_m1"),
+        "exponent of Q in L_J": ("L_J=c.Q * b.L_J", "L_J=c.Q * c.Q * b.L_J"),
+        "L_J without L_B": ("+ L_A * b.P + L_B", "+ L_A * b.P"),
+        "δx contracts": ("delta_x=c.Q * b.delta_x", "delta_x=b.delta_x"),
+        "exponent of Q in Δ_J": ("Delta_J=c.Q * b.Delta_J", "Delta_J=b.Delta_J"),
+        "Δ_J without P": ("Delta_A * b.P + Delta_B", "Delta_A + Delta_B"),
+        "Δ_J without Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P"),
+        "sign of Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P - Delta_B"),
+    },
 }
-"""Planted defects of `recursion.step`: what is replaced, and by what."""
+"""Planted defects of functions of `recursion`: what is replaced, and by what."""
 
 
-@pytest.mark.parametrize("defect", MUTANTS)
+@pytest.mark.parametrize(("function", "defect"), [(f, d) for f in MUTANTS for d in MUTANTS[f]])
 def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
-    defect: str, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    function: str,
+    defect: str,
+    mutated: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     c = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
 
@@ -191,5 +198,6 @@ def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
         )
 
     assert agree()
-    monkeypatch.setattr(recursion, "step", mutated(recursion.step, *MUTANTS[defect]))
+    planted = mutated(getattr(recursion, function), *MUTANTS[function][defect])
+    monkeypatch.setattr(recursion, function, planted)
     assert not agree()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import pytest
 import torch
 from flint import arb, fmpq
@@ -13,10 +16,12 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory.constants.gain_quadratic import pair_region
+from ml2o_theory.enclosure import Enclosure
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.observed.autodiff import risk_gradients
-from ml2o_theory.observed.gain_quadratic import gradient_gaps
-from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.observed.gain_quadratic import Instance, observe
+from ml2o_theory.observed.quantities import Between, Observed, Quantity
+from ml2o_theory.regions import ParameterInterval, Region
 
 AUTODIFF = 1e-11
 """Rounding of float64 over at most 6 steps, relative to the sizes and the growth below."""
@@ -40,6 +45,11 @@ def sum_of_sizes(task: QuadraticTask, x0: Tensor) -> float:
     return A * (A * x0.norm().item() + b)
 
 
+def gradient_gaps(pair: QuadraticPair, region: Region, phi: float, steps: int) -> list[Enclosure]:
+    observed = Observed(Quantity.RISK_GRADIENT, Between.TASKS)
+    return observe(observed, Instance(pair, phi), region, steps)
+
+
 DYADIC = st.integers(-24, 24).map(lambda k: k / 8)
 
 
@@ -55,6 +65,46 @@ def test_the_enclosure_contains_the_exact_gap(
     exact = gap if gap >= 0 else -gap
     assert found.lower.value.fmpq() <= exact <= found.upper.value.fmpq()
     assert found.upper.value.fmpq() - found.lower.value.fmpq() <= exact * fmpq(1, 10**20)
+
+
+def exact_run(a: fmpq, x: fmpq, phi: fmpq, T: int) -> dict[Quantity, fmpq]:
+    """Every quantity of T steps on l = ½(ax − 1)², from Eq. 1 and Eq. 2 in rationals."""
+    J, A = fmpq(0), 1 - phi * a * a
+    for _ in range(T):
+        B = -a * (a * x - 1)
+        x, J = x + phi * B, A * J + B
+    return {
+        Quantity.ITERATE: x,
+        Quantity.STEP_JACOBIAN_X: A,
+        Quantity.STEP_JACOBIAN_PHI: B,
+        Quantity.JACOBIAN: J,
+        Quantity.RISK_GRADIENT: a * (a * x - 1) * J,
+    }
+
+
+@given(DYADIC, DYADIC, DYADIC, st.tuples(DYADIC, DYADIC), st.integers(1, 6))
+def test_every_quantity_of_every_comparison_contains_the_exact_one(
+    a: float, b: float, x0: float, phis: tuple[float, float], T: int
+) -> None:
+    pair = replace(scalar_pair(a, b, x0), other_x0=torch.tensor([x0 + 0.5], dtype=torch.float64))
+    region = pair_region(pair, ParameterInterval(*sorted(phis)), T)
+    a_, b_, x_, phi, other = (fmpq(*v.as_integer_ratio()) for v in (a, b, x0, *phis))
+    first = exact_run(a_, x_, phi, T)
+    second = {
+        Between.ONE_RUN: dict.fromkeys(Quantity, fmpq(0)),
+        Between.TASKS: exact_run(b_, x_, phi, T),
+        Between.PARAMETERS: exact_run(a_, x_, other, T),
+        Between.STARTS_AND_PARAMETERS: exact_run(a_, x_ + fmpq(1, 2), other, T),
+    }
+    for between, quantity in product(Between, Quantity):
+        (*_, found) = observe(Observed(quantity, between), Instance(pair, *phis), region, T)
+        difference = first[quantity] - second[between][quantity]
+        size = max(difference, -difference)
+        assert found.lower.value.fmpq() <= size <= found.upper.value.fmpq()
+        assert found.upper.value.fmpq() - found.lower.value.fmpq() <= size * fmpq(1, 10**13)
+    for run in (first, second[Between.STARTS_AND_PARAMETERS]):
+        away = run[Quantity.ITERATE] - x_
+        assert max(away, -away) <= region.x.radius.fmpq()
 
 
 @given(st.from_type(QuadraticPair), st.floats(-1, 2), st.integers(1, 6))
@@ -97,6 +147,8 @@ def test_only_instances_of_the_region_are_observed() -> None:
     region = pair_region(pair, ParameterInterval(0.0, 0.5), 5)
     with pytest.raises(InvalidArgument, match="φ"):
         gradient_gaps(pair, region, 0.6, 5)
+    with pytest.raises(InvalidArgument, match="φ"):
+        observe(Observed(Quantity.ITERATE, Between.PARAMETERS), Instance(pair, 0.1, 0.6), region, 5)
     with pytest.raises(InvalidArgument, match="steps"):
         gradient_gaps(pair, region, 0.1, 6)
     with pytest.raises(InvalidArgument, match="this pair"):

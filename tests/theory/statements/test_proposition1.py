@@ -16,10 +16,11 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckVerdict, Vacuity
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory import recursion
-from ml2o_theory.constants.base import Constants
+from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_proposition1
+from ml2o_theory.instance_checks import check_instances
+from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.statements.proposition1 import Proposition1
 from ml2o_theory.verdict import StatementCheck
@@ -29,7 +30,7 @@ def checks(
     pair: QuadraticPair, phi: ParameterInterval, at: float, *horizons: int
 ) -> list[StatementCheck]:
     constants = pair_constants(pair, pair_region(pair, phi, max(horizons)))
-    return check_proposition1(pair, constants, at, horizons, "pair")
+    return check_instances(Proposition1(), Instance(pair, at), constants, horizons, "pair")
 
 
 def tight_pair(closeness: float) -> QuadraticPair:
@@ -142,7 +143,7 @@ def test_a_sampled_constant_cannot_violate_the_statement() -> None:
         region=constants.region.id,
     )
     guessed = Constants(constants.region, {**constants, "Delta": low})
-    (check,) = check_proposition1(pair, guessed, 0.0, [1], "pair")
+    (check,) = check_instances(Proposition1(), Instance(pair, 0.0), guessed, [1], "pair")
     assert check.verdict is CheckVerdict.INCONCLUSIVE
     assert "no certified upper end" in check.reason
 
@@ -181,7 +182,7 @@ def test_the_second_term_without_l_delta_x_is_caught_by_the_symbols(
     mutated: Callable[..., Any],
 ) -> None:
     """Too small a defect for the inequality: the closed form shows it."""
-    c = {s: fmpq(k + 4, 3) for k, s in enumerate(Proposition1.constants)}
-    steps, score = recursion.uniform(c, 3)
+    c = {s: fmpq(k + 4, 3) for k, s in enumerate(MEANING)}
+    arguments = recursion.uniform(c, 3)
     planted = mutated(Proposition1.formula, "score.L * b.delta_x", "0")
-    assert planted(Proposition1(), steps, score) != Proposition1().formula(steps, score)
+    assert planted(Proposition1(), *arguments) != Proposition1().formula(*arguments)

@@ -1,0 +1,81 @@
+r"""Lemma 4: how much the parameter moves the step Jacobian in φ.
+
+Statement
+    With B_t = ∇₂m(z_t, φ): ‖B_t(φ) − B_t(φ')‖ ≤ L_B,t ‖φ − φ'‖, L_B,t = L_m V_t, V_t = L P_t + 1,
+    P_t = M_m2 Σ_{s<t} Q^s and Q = 1 + M_m1 L.
+
+Hypotheses
+    A3b, A3d and A3e for the task and the rule, on X × Φ × Z with X convex and X ⊇ {x_t(φ) :
+    φ ∈ Φ}, Z ⊇ conv ∇l(X); a memoryless rule; the same x_0 for both parameters.
+
+Constants
+    L, M_m1, M_m2, L_m and ‖φ − φ'‖: the bound increases in each.
+
+Source
+    Lemma 4 in Appendix A of the paper.
+
+Derivation
+    A3e: ‖∇₂m − ∇₂m'‖ ≤ L_m (‖z_t − z_t'‖ + ‖φ − φ'‖), with
+    ‖z_t − z_t'‖ ≤ L ‖x_t − x_t'‖ ≤ L P_t ‖φ − φ'‖ (Lemma 2). The check at T looks at the last of
+    T steps, t = T − 1.
+
+Trivial bound
+    2 M_m2 ≥ ‖B_t(φ)‖ + ‖B_t(φ')‖: it knows nothing of the two parameters.
+
+Checked
+    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
+    B_t(φ) − B_t(φ') enclosed in ball arithmetic. The formula against the closed form in exact
+    rationals.
+Not checked
+    Other tasks and rules; the supremum over Φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ml2o_theory.observed.quantities import Between, Observed, Quantity
+from ml2o_theory.recursion import (
+    Distances,
+    Number,
+    ScoreConstants,
+    StepConstants,
+    last_jacobian_bounds,
+)
+from ml2o_theory.statements.base import Statement
+
+
+class Lemma04(Statement):
+    """The step Jacobian in φ is L_B,t-Lipschitz in φ."""
+
+    name: ClassVar[str] = "lemma04"
+    number: ClassVar[str] = "Lemma 4"
+    title: ClassVar[str] = "Lipschitz constant of the step Jacobian in φ"
+    latex: ClassVar[str] = (
+        r"\| B_t(\varphi) - B_t(\varphi') \| \le L_{B,t} \| \varphi - \varphi' \|"
+    )
+    glossary: ClassVar[Mapping[str, str]] = {
+        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
+        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
+        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
+        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
+    }
+    hypotheses: ClassVar[tuple[str, ...]] = (
+        "A3b, A3d, A3e for the task and the rule on X × Φ × Z",
+        "a memoryless rule, and the same x_0 for both φ",
+    )
+    constants: ClassVar[tuple[str, ...]] = ("L", "M_m1", "M_m2", "L_m", "delta_phi")
+    observes: ClassVar[Observed] = Observed(Quantity.STEP_JACOBIAN_PHI, Between.PARAMETERS)
+
+    def formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """L_B,t ‖φ − φ'‖ at t = T − 1."""
+        return last_jacobian_bounds(steps).L_B * apart.phi
+
+    def trivial_formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """2 M_m2 at t = T − 1."""
+        return 2 * steps[-1].M_m2

@@ -1,0 +1,79 @@
+r"""Lemma 5: how much the parameter moves the Jacobian of the last iterate.
+
+Statement
+    With J_T = ∇_φ x_T: ‖J_T(φ) − J_T(φ')‖ ≤ L_J,T ‖φ − φ'‖, where L_J,0 = 0 and
+    L_J,t+1 = Q L_J,t + L_A,t P_t + L_B,t, with L_A,t and L_B,t of Lemmas 3 and 4,
+    P_t = M_m2 Σ_{s<t} Q^s and Q = 1 + M_m1 L.
+
+Hypotheses
+    A3b–e for the task and the rule, on X × Φ × Z with X convex and X ⊇ {x_t(φ) : φ ∈ Φ}, Z ⊇ conv
+    ∇l(X); a memoryless rule; the same x_0 for both parameters; graph mode `full`.
+
+Constants
+    L, ρ, M_m1, M_m2, L_m and ‖φ − φ'‖: the bound increases in each.
+
+Source
+    Lemma 5 in Appendix A of the paper.
+
+Derivation
+    J_{t+1} = A_t J_t + B_t (Lemma 1). Add and subtract A_t(φ) J_t(φ'):
+    ‖J_{t+1} − J_{t+1}'‖ ≤ Q ‖J_t − J_t'‖ + L_A,t ‖φ − φ'‖ ‖J_t'‖ + L_B,t ‖φ − φ'‖, and
+    ‖J_t'‖ ≤ P_t, because ‖J_{t+1}‖ ≤ Q ‖J_t‖ + M_m2.
+
+Trivial bound
+    2 P_T ≥ ‖J_T(φ)‖ + ‖J_T(φ')‖: it knows nothing of the two parameters.
+
+Checked
+    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
+    J_T(φ) − J_T(φ') enclosed in ball arithmetic. The formula against the closed form in exact
+    rationals.
+Not checked
+    Other tasks and rules; the supremum over Φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ml2o_theory.observed.quantities import Between, Observed, Quantity
+from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
+from ml2o_theory.statements.base import Statement
+
+
+class Lemma05(Statement):
+    """The Jacobian of the last iterate is L_J,T-Lipschitz in φ."""
+
+    name: ClassVar[str] = "lemma05"
+    number: ClassVar[str] = "Lemma 5"
+    title: ClassVar[str] = "Lipschitz constant of the Jacobian of the last iterate"
+    latex: ClassVar[str] = (
+        r"\| J_T(\varphi) - J_T(\varphi') \|"
+        r" \le \sum_{t=0}^{T-1} Q^{T-1-t} ( L_{A,t} P_t + L_{B,t} ) \| \varphi - \varphi' \|"
+    )
+    glossary: ClassVar[Mapping[str, str]] = {
+        r"L_{A,t} = M_{m1} \rho P_t + L L_m V_t": "bounds how φ moves the step Jacobian in x",
+        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
+        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
+        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
+        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
+    }
+    hypotheses: ClassVar[tuple[str, ...]] = (
+        "A3b–A3e for the task and the rule on X × Φ × Z",
+        "a memoryless rule, and the same x_0 for both φ",
+        "graph mode full",
+    )
+    constants: ClassVar[tuple[str, ...]] = ("L", "rho", "M_m1", "M_m2", "L_m", "delta_phi")
+    observes: ClassVar[Observed] = Observed(Quantity.JACOBIAN, Between.PARAMETERS)
+
+    def formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """L_J,T ‖φ − φ'‖."""
+        return bounds(steps).L_J * apart.phi
+
+    def trivial_formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """2 P_T."""
+        return 2 * bounds(steps).P

@@ -1,0 +1,82 @@
+r"""Lemma 6: the gradient of the optimizer's risk is Lipschitz in the parameter.
+
+Statement
+    ‖∇g_T(φ) − ∇g_T(φ')‖ ≤ L_g ‖φ − φ'‖, with L_g = M L_J,T + L P_T², L_J,T of Lemma 5,
+    P_T = M_m2 Σ_{s<T} Q^s and Q = 1 + M_m1 L.
+
+Hypotheses
+    A3a–e for the task and the rule, on X × Φ × Z with X convex and X ⊇ {x_t(φ) : φ ∈ Φ}, Z ⊇ conv
+    ∇l(X); a memoryless rule; the same x_0 for both parameters; the final loss is scored,
+    g_T(φ) = l(x_T(φ)); graph mode `full`.
+
+Constants
+    M, L, ρ, M_m1, M_m2, L_m and ‖φ − φ'‖: the bound increases in each.
+
+Source
+    Lemma 6 in Appendix A of the paper.
+
+Derivation
+    ∇g_T = J_Tᵀ∇l(x_T). Add and subtract J_T(φ')ᵀ∇l(x_T(φ)): the difference is at most
+    M ‖J_T − J_T'‖ + ‖J_T'‖ L ‖x_T − x_T'‖; Lemma 5 bounds the first distance, P_T the norm, and
+    P_T ‖φ − φ'‖ the last distance (Lemma 2).
+
+Trivial bound
+    2 M_g = 2 M P_T ≥ ‖∇g_T(φ)‖ + ‖∇g_T(φ')‖ (Lemma 13): it knows nothing of the two parameters.
+
+Checked
+    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
+    ∇g_T(φ) − ∇g_T(φ') enclosed in ball arithmetic. The formula against the closed form in exact
+    rationals.
+Not checked
+    Other tasks and rules; the supremum over Φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ml2o_theory.observed.quantities import Between, Observed, Quantity
+from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
+from ml2o_theory.statements.base import Statement
+
+
+class Lemma06(Statement):
+    """The gradient of the optimizer's risk is L_g-Lipschitz."""
+
+    name: ClassVar[str] = "lemma06"
+    number: ClassVar[str] = "Lemma 6"
+    title: ClassVar[str] = "Lipschitz constant of the gradient of the optimizer's risk"
+    latex: ClassVar[str] = (
+        r"\| \nabla g_T(\varphi) - \nabla g_T(\varphi') \|"
+        r" \le ( M L_{J,T} + L P_T^2 ) \| \varphi - \varphi' \|"
+    )
+    glossary: ClassVar[Mapping[str, str]] = {
+        r"L_{J,T} = \sum_{t=0}^{T-1} Q^{T-1-t}"
+        r" ( L_{A,t} P_t + L_{B,t} )": "bounds how φ moves the Jacobian of the last iterate",
+        r"L_{A,t} = M_{m1} \rho P_t + L L_m V_t": "bounds how φ moves the step Jacobian in x",
+        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
+        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
+        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
+        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
+    }
+    hypotheses: ClassVar[tuple[str, ...]] = (
+        "A3a–A3e for the task and the rule on X × Φ × Z",
+        "a memoryless rule, and the same x_0 for both φ",
+        "the final loss is scored; graph mode full",
+    )
+    constants: ClassVar[tuple[str, ...]] = ("M", "L", "rho", "M_m1", "M_m2", "L_m", "delta_phi")
+    observes: ClassVar[Observed] = Observed(Quantity.RISK_GRADIENT, Between.PARAMETERS)
+
+    def formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """(M L_J,T + L P_T²) ‖φ − φ'‖."""
+        b = bounds(steps)
+        return (score.M * b.L_J + score.L * b.P * b.P) * apart.phi
+
+    def trivial_formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """2 M P_T."""
+        return 2 * score.M * bounds(steps).P

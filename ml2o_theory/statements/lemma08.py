@@ -1,0 +1,66 @@
+r"""Lemma 8: how far apart two tasks put the last iterate of the same rule.
+
+Statement
+    ‖x_T¹ − x_T²‖ ≤ M_m1 Δ S_T, with S_T = Σ_{s<T} Q^s and Q = 1 + M_m1 L.
+
+Hypotheses
+    A3b and A3d for both tasks and the rule, and A4, on X × Φ × Z with X convex and X ⊇ both
+    trajectories, Z ⊇ conv ∇lⁱ(X); a memoryless rule; the same x_0 and φ for both tasks.
+
+Constants
+    L, M_m1, Δ: the bound increases in each.
+
+Source
+    Lemma 8 in Appendix A of the paper.
+
+Derivation
+    With F^i(x) = x + m(∇lⁱ(x), φ):
+    x_{t+1}¹ − x_{t+1}² = F¹(x_t¹) − F¹(x_t²) + F¹(x_t²) − F²(x_t²), at most
+    Q ‖x_t¹ − x_t²‖ + M_m1 Δ, from 0 at t = 0. It is attained: m = −φz with φ < 0 and two
+    quadratics with one Hessian whose gradients differ along its top eigenvector.
+
+Trivial bound
+    None without another hypothesis; with m(0, φ) = 0 each run travels at most T M_m1 M.
+
+Checked
+    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
+    x_T¹ − x_T² enclosed in ball arithmetic. The formula against the closed form in exact
+    rationals.
+Not checked
+    Other tasks and rules; the supremum over Φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from ml2o_theory.observed.quantities import Between, Observed, Quantity
+from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
+from ml2o_theory.statements.base import Statement
+
+
+class Lemma08(Statement):
+    """Two tasks' last iterates are at most M_m1 Δ S_T apart."""
+
+    name: ClassVar[str] = "lemma08"
+    number: ClassVar[str] = "Lemma 8"
+    title: ClassVar[str] = "Difference of two tasks' last iterates"
+    latex: ClassVar[str] = r"\| x_T^1 - x_T^2 \| \le M_{m1} \Delta S_T"
+    glossary: ClassVar[Mapping[str, str]] = {
+        r"S_T = \sum_{s=0}^{T-1} Q^s": "sums the growth",
+        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
+    }
+    hypotheses: ClassVar[tuple[str, ...]] = (
+        "A3b, A3d for both tasks and the rule on X × Φ × Z",
+        "A4 on X",
+        "a memoryless rule, and the same x_0 and φ for both tasks",
+    )
+    constants: ClassVar[tuple[str, ...]] = ("L", "M_m1", "Delta")
+    observes: ClassVar[Observed] = Observed(Quantity.ITERATE, Between.TASKS)
+
+    def formula(
+        self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
+    ) -> Number:
+        """δx_T."""
+        return bounds(steps).delta_x

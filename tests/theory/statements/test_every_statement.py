@@ -1,0 +1,157 @@
+"""What every statement must pass: certified instances, its closed form, and planted defects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from flint import fmpq
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import CheckVerdict, Vacuity
+from ml2o_core.tasks.quadratic import QuadraticTask
+from ml2o_theory import closed_forms
+from ml2o_theory.constants.base import MEANING
+from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+from ml2o_theory.exact_quadratic import QuadraticPair
+from ml2o_theory.instance_checks import check_instances
+from ml2o_theory.observed.gain_quadratic import Instance
+from ml2o_theory.recursion import uniform
+from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.registry import statement, statements
+from ml2o_theory.statements.base import Statement
+
+CLOSED_FORMS: dict[str, Callable[[dict[str, fmpq], int], fmpq]] = {
+    "lemma02": closed_forms.runs_apart,
+    "lemma03": lambda c, T: closed_forms.L_A(c, T - 1) * c["delta_phi"],
+    "lemma04": lambda c, T: closed_forms.L_B(c, T - 1) * c["delta_phi"],
+    "lemma05": lambda c, T: closed_forms.L_J(c, T) * c["delta_phi"],
+    "lemma06": lambda c, T: closed_forms.L_g(c, T) * c["delta_phi"],
+    "lemma08": closed_forms.delta_x,
+    "lemma09": lambda c, T: closed_forms.Delta_A(c, T - 1),
+    "lemma10": lambda c, T: closed_forms.Delta_B(c, T - 1),
+    "lemma11": closed_forms.Delta_J,
+    "lemma13": closed_forms.M_g,
+    "proposition1": closed_forms.proposition1,
+}
+OBSERVED = {name: member for name, member in statements().items() if member.observes is not None}
+
+SIZES = st.one_of(
+    st.sampled_from([0, 1, 10**6]), st.fractions(min_value=0, max_value=9, max_denominator=9)
+).map(lambda value: fmpq(value.numerator, value.denominator))
+VALUES = st.fixed_dictionaries(dict.fromkeys(MEANING, SIZES))
+
+
+@given(
+    st.from_type(QuadraticPair),
+    st.tuples(st.floats(-1, 2), st.floats(-1, 2)).map(sorted),
+    st.data(),
+    st.integers(1, 6),
+)
+def test_all_hold_on_every_certified_instance(
+    pair: QuadraticPair, ends: list[float], data: st.DataObject, T: int
+) -> None:
+    shifts = st.lists(
+        st.sampled_from([0.0, 1.0, -0.5]), min_size=pair.first.dim, max_size=pair.first.dim
+    )
+    shift = torch.tensor(data.draw(shifts, label="x_0' − x_0"), dtype=torch.float64)
+    pair = replace(pair, other_x0=pair.x0 + shift)
+    L = max(pair.first.gram_norm().item(), pair.second.gram_norm().item(), 1.0)
+    phi = ParameterInterval(ends[0] / L, ends[1] / L)
+    constants = pair_constants(pair, pair_region(pair, phi, T))
+    instance = Instance(pair, phi.lower, phi.upper)
+    for member in OBSERVED.values():
+        for check in check_instances(member, instance, constants, sorted({1, T}), "pair"):
+            event(f"{member.number}: {check.verdict.value}")
+            assert check.verdict in {CheckVerdict.HOLDS, CheckVerdict.ATTAINED}, (
+                f"{member.number}, T = {check.T}: {check.reason}"
+            )
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+@given(c=VALUES, T=st.integers(1, 8))
+def test_the_formula_is_the_closed_form(name: str, c: dict[str, fmpq], T: int) -> None:
+    assert statement(name).formula(*uniform(c, T)) == CLOSED_FORMS[name](c, T)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+@given(c=VALUES, T=st.integers(1, 5), symbol=st.sampled_from(sorted(MEANING)), more=SIZES)
+def test_the_bound_increases_in_every_constant(
+    name: str, c: dict[str, fmpq], T: int, symbol: str, more: fmpq
+) -> None:
+    larger = c | {symbol: c[symbol] + more}
+    for formula in (statement(name).formula, statement(name).trivial_formula):
+        below, above = formula(*uniform(c, T)), formula(*uniform(larger, T))
+        assert below is above is None or below <= above
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_it_is_slack_for_a_contracting_rule(name: str) -> None:
+    """Uniform constants see growth where ‖I − φH‖ ≤ 1; a trivial bound that is declared wins."""
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(4, 3, generator=generator, dtype=torch.float64)
+    first = QuadraticTask(data[:3], data[3])
+    second = QuadraticTask(data[:3] + 0.01 * data[1:], data[3])
+    pair = QuadraticPair(first, second, 0.01 * data[0], 0.02 * data[0])
+    L = first.gram_norm().item()
+    constants = pair_constants(pair, pair_region(pair, ParameterInterval(0.5 / L, 1 / L), 20))
+    instance = Instance(pair, 1 / L, 0.5 / L)
+    (check,) = check_instances(OBSERVED[name], instance, constants, [20], "close tasks")
+    assert check.verdict is CheckVerdict.HOLDS
+    assert check.ratio is not None
+    assert float(check.ratio.upper.value) < 0.5
+    declared = type(OBSERVED[name]).trivial_formula is not Statement.trivial_formula
+    assert check.vacuity is (Vacuity.VACUOUS if declared else Vacuity.NOT_DECLARED)
+
+
+FORMULA_DEFECTS = [
+    ("lemma02", "growth * apart.x0", "apart.x0"),
+    ("lemma02", ".P * apart.phi", ".P"),
+    ("lemma02", "+ bounds", "- bounds"),
+    ("lemma02", "growth * apart.x0", "-growth * apart.x0"),
+    ("lemma03", "L_A * apart.phi", "L_A"),
+    ("lemma03", "L_A * apart.phi", "L_B * apart.phi"),
+    ("lemma04", "L_B * apart.phi", "L_A * apart.phi"),
+    ("lemma05", "L_J * apart.phi", "L_J"),
+    ("lemma06", "b.L_J + score.L", "b.L_J - score.L"),
+    ("lemma06", "score.L * b.P * b.P", "score.L * b.P"),
+    ("lemma06", "score.M * b.L_J", "b.L_J"),
+    ("lemma08", ".delta_x", ".Delta_J"),
+    ("lemma09", ".Delta_A", ".Delta_B"),
+    ("lemma10", "last_jacobian_bounds(steps).Delta_B", "steps[-1].Delta"),
+    ("lemma11", ".Delta_J", ".L_J"),
+    ("lemma13", "score.M * bounds", "bounds"),
+]
+"""Planted defects of the formulas; tests/theory/test_recursion.py has those of the recursion."""
+
+
+@pytest.mark.parametrize(("name", "old", "new"), FORMULA_DEFECTS)
+def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
+    name: str, old: str, new: str, mutated: Callable[..., Any]
+) -> None:
+    c = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
+    member, exact = statement(name), CLOSED_FORMS[name](c, 3)
+    assert member.formula(*uniform(c, 3)) == exact
+    assert mutated(type(member).formula, old, new)(member, *uniform(c, 3)) != exact
+
+
+def test_every_lemma_has_a_closed_form_and_a_planted_defect() -> None:
+    lemmas = {name for name in statements() if name.startswith("lemma")}
+    assert lemmas == set(CLOSED_FORMS) - {"proposition1"} == {name for name, *_ in FORMULA_DEFECTS}
+
+
+def test_a_statement_that_observes_nothing_is_refused() -> None:
+    class Silent(type(statement("lemma08"))):  # type: ignore[misc]
+        observes = None
+
+    pair = QuadraticPair(
+        *2 * [QuadraticTask(torch.eye(1).double(), torch.ones(1).double())], torch.zeros(1).double()
+    )
+    constants = pair_constants(pair, pair_region(pair, ParameterInterval(0.0, 1.0), 2))
+    with pytest.raises(InvalidArgument, match="what is observed"):
+        check_instances(Silent(), Instance(pair, 0.5), constants, [1], "one task")
