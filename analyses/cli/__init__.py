@@ -8,6 +8,7 @@ line on stderr, with nothing written.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -93,6 +94,8 @@ def build() -> App:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line on `argv` (default: the process's) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     try:
         code = build()(
             arguments,
@@ -121,6 +124,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0 if code is None else code
+
+
+def _leave(signum: int, frame: object) -> None:
+    """Ctrl-C ends the process at once; every file is written atomically, so nothing is half-made.
+
+    A KeyboardInterrupt would do worse: raised inside an import, which is where the first seconds
+    go, it is swallowed there or leaves a module half-loaded.
+    """
+    if sys.stderr.isatty():
+        print("\x1b[?25h", file=sys.stderr)  # a progress bar hides the cursor
+    os._exit(INTERRUPTED)
 
 
 def _refuse(message: str) -> int:

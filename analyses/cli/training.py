@@ -161,7 +161,7 @@ def _finish(out: Path, trained: Trained, as_json: bool) -> None:
             ),
             ("risk, first window", numbers(history.risk[0])),
             (f"risk, window {config.windows}", numbers(history.risk[-1])),
-            ("meta-gradients clipped", numbers(history.clipped_share)),
+            ("share of clipped steps", numbers(history.clipped_share)),
             ("replicates diverged", f"{len(windows)} of {config.repeats}"),
         ]
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import cyclopts
 import pytest
@@ -71,6 +74,7 @@ def test_an_interruption_is_not_a_traceback(ml2o: Program, monkeypatch: pytest.M
 
 FLOOD = """
 import sys
+import time
 import analyses.cli.listing
 from analyses.catalogue import Entry
 from analyses.cli import main
@@ -116,3 +120,19 @@ def test_a_defect_of_the_program_is_not_hidden(
 def test_any_other_complaint_of_the_parser_becomes_one_line() -> None:
     error = cyclopts.CycloptsError(msg="two\nlines")
     assert one_line(error, ()) == "two lines"
+
+
+@pytest.mark.parametrize("seconds", [3.0, 10.0])
+def test_ctrl_c_ends_a_process_in_silence_at_any_moment(tmp_path: Path, seconds: float) -> None:
+    """While torch is imported, and while it computes."""
+    command = [sys.executable, "-c", "import sys; from analyses.cli import main; sys.exit(main())"]
+    options = ["train", "--windows", "1000000", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command + options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert not (tmp_path / "out").exists()
