@@ -125,14 +125,18 @@ def test_any_other_complaint_of_the_parser_becomes_one_line() -> None:
 @pytest.mark.parametrize("seconds", [3.0, 10.0])
 def test_ctrl_c_ends_a_process_in_silence_at_any_moment(tmp_path: Path, seconds: float) -> None:
     """While torch is imported, and while it computes."""
-    command = [sys.executable, "-c", "import sys; from analyses.cli import main; sys.exit(main())"]
+    # A process started in the background may have been told to ignore SIGINT.
+    heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program = heed + "from analyses.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program]
     options = ["train", "--windows", "1000000", "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command + options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command + options, **pipes) as process:
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, b"", b"")
     assert not (tmp_path / "out").exists()
