@@ -1,8 +1,8 @@
-"""A set of constants that hold on one region, by symbol."""
+"""A set of constants that hold on one region, by symbol: one value each, or one for each step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import ConstantRow, row_id
@@ -13,15 +13,37 @@ MEANING: dict[str, str] = {
     "M": "sup ‖∇l‖ on X (A3a)",
     "L": "sup ‖∇²l‖ on X (A3b)",
     "rho": "Lipschitz constant of ∇²l on X (A3c)",
+    "tau": "Lipschitz constant of ∇³l on X (A3f)",
     "M_m1": "sup ‖∇₁m‖ on Z × Φ (A3d)",
     "M_m2": "sup ‖∇₂m‖ on Z × Φ (A3d)",
     "L_m": "Lipschitz constant of ∇₁m and ∇₂m on Z × Φ (A3e)",
+    "rho_m": "Lipschitz constant of ∇²m on Z × Φ (A3f)",
+    "Q_bar": "sup ‖I + ∇₁m ∇²l‖ on X × Φ, the closed-loop factor",
     "Delta": "sup ‖∇l¹ − ∇l²‖ on X (A4)",
     "Delta_tilde": "sup ‖∇²l¹ − ∇²l²‖ on X (A4)",
     "delta_x0": "‖x_0 − x_0'‖ of the two runs that are compared",
     "delta_phi": "‖φ − φ'‖ of the two runs that are compared",
 }
 """The symbols, in ASCII, and what they bound. All are ≥ 0."""
+
+STEPWISE = (
+    "Q",
+    "Q_P",
+    "M",
+    "L",
+    "L_P",
+    "rho",
+    "tau",
+    "M_m1",
+    "M_m2",
+    "L_zz",
+    "L_zphi",
+    "L_phiphi",
+    "rho_m",
+    "Delta",
+    "Delta_tilde",
+)
+"""The symbols with a value of their own at each step; `ml2o_theory.recursion` explains them."""
 
 
 class Constants(Mapping[str, Enclosure]):
@@ -63,6 +85,26 @@ class Constants(Mapping[str, Enclosure]):
             )
             for symbol, value in self.items()
         ]
+
+
+class TubeConstants:
+    """Constants for each step t = 0 … `len(steps) − 1`, all on `region`, whose X is a tube.
+
+    Each step has every symbol of `STEPWISE`. To bound what happens after T steps, steps 0 … T − 1
+    enter as such and step T as that of the score. `apart` holds delta_x0 and delta_phi.
+    """
+
+    def __init__(
+        self,
+        region: Region,
+        steps: Sequence[Mapping[str, Enclosure]],
+        apart: Mapping[str, Enclosure],
+    ) -> None:
+        for values in (*steps, apart):
+            for value in values.values():
+                if value.region != region.id:
+                    raise RegionMismatch(region.id, value.region)
+        self.region, self.steps, self.apart = region, tuple(steps), dict(apart)
 
 
 def _shown(witness: Witness | None) -> str | None:

@@ -5,11 +5,15 @@ With ∇lⁱ(x) = H_i x − c_i, X a ball about x_0, Φ = [φ_lo, φ_hi] and Z =
     M = max_i sup_X ‖H_i x − c_i‖    L = max_i ‖H_i‖    ρ = 0
     M_m1 = sup_Φ |φ|                 M_m2 = sup_Z ‖z‖   L_m = 1
     Δ = sup_X ‖(H_1 − H_2)x − (c_1 − c_2)‖              Δ̃ = ‖H_1 − H_2‖
+    τ = ρ_m = 0                      Q̄ = max_i sup_Φ ‖I − φH_i‖
 
-L_m = 1 because ∇₁m = −φI and ∇₂m = −z.
+L_m = 1 because ∇₁m = −φI and ∇₂m = −z. The norm in Q̄ is convex in φ: the supremum is at an end of
+Φ.
 """
 
 from __future__ import annotations
+
+from functools import reduce
 
 from flint import arb
 from jaxtyping import Float
@@ -17,7 +21,7 @@ from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import EndMethod
-from ml2o_theory.arithmetic import exact, norm, precision, vector
+from ml2o_theory.arithmetic import exact, identity, norm, precision, vector
 from ml2o_theory.closed_forms import geometric_sum
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.quadratic import (
@@ -95,10 +99,35 @@ def pair_constants(pair: QuadraticPair, region: Region) -> Constants:
             "M": maximum(gradient_supremum(first, region), gradient_supremum(second, region)),
             "L": maximum(hessian_norm(first, region), hessian_norm(second, region)),
             "rho": exactly(arb(0), Norm.SPECTRAL),
+            "tau": exactly(arb(0), Norm.SPECTRAL),
             "M_m1": exactly(gain, Norm.SPECTRAL),
             "M_m2": exactly(region.z.radius, Norm.EUCLIDEAN),
             "L_m": exactly(arb(1), Norm.SPECTRAL),
+            "rho_m": exactly(arb(0), Norm.SPECTRAL),
+            "Q_bar": _closed_loop(first, second, region),
             "Delta": gradient_difference(first, second, region),
             "Delta_tilde": hessian_difference(first, second, region),
         },
     )
+
+
+def _closed_loop(first: ExactQuadratic, second: ExactQuadratic, region: Region) -> Enclosure:
+    """Q̄, at the ends of Φ; the witness is the φ where it is attained, and its vector."""
+    ends = dict.fromkeys((region.phi.lower, region.phi.upper))
+    factors = []
+    for phi in ends:
+        for task in (first, second):
+            with precision():
+                A = identity(task.H.nrows()) - exact(phi) * task.H
+                lower, upper, v = spectral_norm(A)
+            factors.append(
+                Enclosure.supremum(
+                    lower,
+                    upper,
+                    EndMethod.DUAL_CERTIFICATE,
+                    witness={"φ": (phi,), "v": tuple(v.tolist())},
+                    norm=Norm.SPECTRAL,
+                    region=region.id,
+                )
+            )
+    return reduce(maximum, factors)

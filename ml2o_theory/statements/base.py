@@ -15,11 +15,13 @@ from typing import ClassVar
 from flint import arb
 
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import Level
 from ml2o_theory.arithmetic import precision
-from ml2o_theory.constants.base import MEANING, Constants
+from ml2o_theory.constants.base import MEANING, STEPWISE, Constants, TubeConstants
 from ml2o_theory.enclosure import Enclosure, Norm, evaluate_increasing
+from ml2o_theory.levels import ONE_VALUE_EACH, trajectory
 from ml2o_theory.observed.quantities import Observed
-from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, uniform
+from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants
 
 Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 
@@ -29,8 +31,9 @@ class Statement(ABC):
 
     Class attributes: `name` (the registry key), `number` (in the paper), `title`, `latex` (a
     displayed formula), `glossary` (its symbols in words), `hypotheses`, and `constants` (the
-    symbols that enter; the bound increases in each), and `observes` (whose norm the bound is one
-    of; None where nothing is checked).
+    symbols that enter at the uniform level; the bound increases in each), `levels` (the levels of
+    the ladder at which it says something), and `observes` (whose norm the bound is one of; None
+    where nothing is checked).
     """
 
     name: ClassVar[str] = ""
@@ -40,6 +43,7 @@ class Statement(ABC):
     glossary: ClassVar[Mapping[str, str]] = {}
     hypotheses: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[str, ...]] = ()
+    levels: ClassVar[tuple[Level, ...]] = (Level.UNIFORM, Level.CLOSED_LOOP, Level.TRAJECTORY)
     norm: ClassVar[Norm] = Norm.EUCLIDEAN
     observes: ClassVar[Observed | None] = None
 
@@ -55,29 +59,62 @@ class Statement(ABC):
         """The bound that says nothing; one that is no better is vacuous. None: not declared."""
         return None
 
-    def bound(self, constants: Constants, T: int) -> Enclosure:
-        """The bound at the uniform level, at both ends of the constants."""
-        return self._enclose(self.formula, self.constants, constants, T)
+    def bound(
+        self, constants: Constants | TubeConstants, T: int, level: Level = Level.UNIFORM
+    ) -> Enclosure:
+        """The bound at `level`, at both ends of the constants.
 
-    def trivial_bound(self, constants: Constants, T: int) -> Enclosure | None:
-        """The trivial bound at the uniform level, at both ends of the constants, if declared."""
+        Level `trajectory` takes `TubeConstants`, the others `Constants`.
+        """
+        return self._enclose(self.formula, self.constants, constants, T, level)
+
+    def trivial_bound(
+        self, constants: Constants | TubeConstants, T: int, level: Level = Level.UNIFORM
+    ) -> Enclosure | None:
+        """The trivial bound at `level`, at both ends of the constants, if declared."""
         if type(self).trivial_formula is Statement.trivial_formula:
             return None
-        return self._enclose(self.trivial_formula, constants, constants, T)
+        return self._enclose(self.trivial_formula, constants, constants, T, level)
 
     def _enclose(
-        self, formula: Formula, symbols: Iterable[str], constants: Constants, T: int
+        self,
+        formula: Formula,
+        symbols: Iterable[str],
+        constants: Constants | TubeConstants,
+        T: int,
+        level: Level,
     ) -> Enclosure:
         if not 1 <= T <= constants.region.steps:
             raise InvalidArgument("T", T, f"1 to {constants.region.steps}, as in the region")
-        # Any other constant is not a number, so that it cannot enter unseen.
-        others = dict.fromkeys(MEANING, arb("nan"))
+        if level not in self.levels or (level is Level.TRAJECTORY) != isinstance(
+            constants, TubeConstants
+        ):
+            allowed = [name for name in self.levels if name is not Level.TRAJECTORY]
+            if isinstance(constants, TubeConstants):
+                allowed = [name for name in self.levels if name is Level.TRAJECTORY]
+            raise InvalidArgument("level", level.value, ", ".join(allowed))
         with precision():
+            if isinstance(constants, TubeConstants):
+                return self._enclose_on_tube(formula, constants, T)
+            # Any other constant is not a number, so that it cannot enter unseen.
+            others = dict.fromkeys(MEANING, arb("nan"))
+            if level is not Level.UNIFORM:
+                symbols = {*symbols, "Q_bar"}
             return evaluate_increasing(
-                lambda values: formula(*uniform({**others, **values}, T)),
+                lambda values: formula(*ONE_VALUE_EACH[level]({**others, **values}, T)),
                 {symbol: constants[symbol] for symbol in symbols},
                 norm=self.norm,
             )
+
+    def _enclose_on_tube(self, formula: Formula, constants: TubeConstants, T: int) -> Enclosure:
+        def at(values: Mapping[str, arb]) -> Number:
+            per_step = [{s: values[f"{s} {t}"] for s in STEPWISE} for t in range(T + 1)]
+            return formula(*trajectory(per_step, values))
+
+        arguments = {
+            f"{symbol} {t}": constants.steps[t][symbol] for t in range(T + 1) for symbol in STEPWISE
+        }
+        return evaluate_increasing(at, {**arguments, **constants.apart}, norm=self.norm)
 
     @property
     def file(self) -> str:

@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
@@ -64,6 +65,12 @@ class Lemma05(Statement):
         "graph mode full",
     )
     constants: ClassVar[tuple[str, ...]] = ("L", "rho", "M_m1", "M_m2", "L_m", "delta_phi")
+    levels: ClassVar[tuple[Level, ...]] = (
+        Level.UNIFORM,
+        Level.CLOSED_LOOP,
+        Level.DETACHED,
+        Level.TRAJECTORY,
+    )
     observes: ClassVar[Observed] = Observed(Quantity.JACOBIAN, Between.PARAMETERS)
 
     def formula(
@@ -76,4 +83,4 @@ class Lemma05(Statement):
         self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
     ) -> Number:
         """2 P_T."""
-        return 2 * bounds(steps).P
+        return 2 * bounds(steps).J

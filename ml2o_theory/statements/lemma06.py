@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
@@ -66,6 +67,12 @@ class Lemma06(Statement):
         "the final loss is scored; graph mode full",
     )
     constants: ClassVar[tuple[str, ...]] = ("M", "L", "rho", "M_m1", "M_m2", "L_m", "delta_phi")
+    levels: ClassVar[tuple[Level, ...]] = (
+        Level.UNIFORM,
+        Level.CLOSED_LOOP,
+        Level.DETACHED,
+        Level.TRAJECTORY,
+    )
     observes: ClassVar[Observed] = Observed(Quantity.RISK_GRADIENT, Between.PARAMETERS)
 
     def formula(
@@ -73,10 +80,10 @@ class Lemma06(Statement):
     ) -> Number:
         """(M L_J,T + L P_T²) ‖φ − φ'‖."""
         b = bounds(steps)
-        return (score.M * b.L_J + score.L * b.P * b.P) * apart.phi
+        return (score.M * b.L_J + score.L * b.P * b.J) * apart.phi
 
     def trivial_formula(
         self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
     ) -> Number:
         """2 M P_T."""
-        return 2 * score.M * bounds(steps).P
+        return 2 * score.M * bounds(steps).J

@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
@@ -73,6 +74,12 @@ class Lemma11(Statement):
         "Delta",
         "Delta_tilde",
     )
+    levels: ClassVar[tuple[Level, ...]] = (
+        Level.UNIFORM,
+        Level.CLOSED_LOOP,
+        Level.DETACHED,
+        Level.TRAJECTORY,
+    )
     observes: ClassVar[Observed] = Observed(Quantity.JACOBIAN, Between.TASKS)
 
     def formula(
@@ -85,4 +92,4 @@ class Lemma11(Statement):
         self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
     ) -> Number:
         """2 P_T."""
-        return 2 * bounds(steps).P
+        return 2 * bounds(steps).J

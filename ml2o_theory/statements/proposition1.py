@@ -40,6 +40,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
@@ -79,6 +80,12 @@ class Proposition1(Statement):
         "Delta_tilde",
     )
 
+    levels: ClassVar[tuple[Level, ...]] = (
+        Level.UNIFORM,
+        Level.CLOSED_LOOP,
+        Level.DETACHED,
+        Level.TRAJECTORY,
+    )
     observes: ClassVar[Observed] = Observed(Quantity.RISK_GRADIENT, Between.TASKS)
 
     def formula(
@@ -86,10 +93,10 @@ class Proposition1(Statement):
     ) -> Number:
         """M Δ_J + P_T (Δ + L δx_T)."""
         b = bounds(steps)
-        return score.M * b.Delta_J + b.P * (score.Delta + score.L * b.delta_x)
+        return score.M * b.Delta_J + b.J * (score.Delta + score.L * b.delta_x)
 
     def trivial_formula(
         self, steps: Sequence[StepConstants], score: ScoreConstants, apart: Distances
     ) -> Number:
         """M_g¹ + M_g² = 2 M P_T."""
-        return 2 * score.M * bounds(steps).P
+        return 2 * score.M * bounds(steps).J

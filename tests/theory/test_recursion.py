@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ml2o_theory import closed_forms, recursion
 from ml2o_theory.arithmetic import log10, precision
 from ml2o_theory.constants.base import MEANING
-from ml2o_theory.recursion import Bounds, StepConstants, bounds, uniform
+from ml2o_theory.levels import uniform
+from ml2o_theory.recursion import Bounds, StepConstants, bounds
 from ml2o_theory.statements.proposition1 import Proposition1
 
 Values = dict[str, fmpq]
@@ -126,8 +127,15 @@ def test_the_bound_increases_in_every_constant(c: Values, T: int, s: str, more: 
 
 def test_constants_may_change_from_step_to_step() -> None:
     """Two steps by hand, with different constants in each."""
-    first = StepConstants(*map(fmpq, (2, 3, 5, 7, 11, 13, 17, 19)))
-    second = StepConstants(*map(fmpq, (23, 29, 31, 37, 41, 43, 47, 53)))
+
+    def constants(Q: int, L: int, rho: int, M_m1: int, M_m2: int, L_m: int, *apart: int) -> Any:
+        one = {"Q": Q, "Q_P": Q, "L": L, "L_P": L, "rho": rho, "tau": 0, "M_m1": M_m1}
+        rule = dict.fromkeys(("L_zz", "L_zphi", "L_phiphi"), L_m) | {"M_m2": M_m2, "rho_m": 0}
+        gap = dict(zip(("Delta", "Delta_tilde"), apart, strict=True))
+        return StepConstants(**{s: fmpq(value) for s, value in {**one, **rule, **gap}.items()})
+
+    first = constants(2, 3, 5, 7, 11, 13, 17, 19)
+    second = constants(23, 29, 31, 37, 41, 43, 47, 53)
     b = bounds([first, second])
     assert b.P == 23 * 11 + 41
     assert b.delta_x == 23 * (7 * 17) + 37 * 47
@@ -152,28 +160,32 @@ def test_a_bound_of_any_size_survives() -> None:
 
 MUTANTS = {
     "jacobian_bounds": {
-        "sign of L P in V": ("V = c.L * b.P + 1", "V = 1 - c.L * b.P"),
-        "V without + 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
+        "L_B without L P": ("L_B = c.L_zphi * c.L * b.P + c", "L_B = c"),
+        "sign of L P in L_B": ("L_B = c.L_zphi * c.L", "L_B = -c.L_zphi * c.L"),
         "Δ without L δx": ("c.Delta + c.L * b.delta_x", "c.Delta"),
         "sign of L δx": ("c.Delta + c.L * b.delta_x", "c.Delta - c.L * b.delta_x"),
-        "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L * c.L_m * V", "c.L * c.L_m * V"),
-        "L_A without L": ("b.P + c.L * c.L_m * V", "b.P + c.L_m * V"),
-        "L_B without V": ("L_B = c.L_m * V", "L_B = c.L_m"),
+        "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L_P", "c.L_P"),
+        "L_A without L": ("b.P + c.L_P * rule", "b.P + rule"),
+        "L_B without L_m": ("c.L * b.P + c.L_phiphi", "c.L * b.P"),
         "Δ_A without Δ̃": ("c.M_m1 * (c.Delta_tilde + c.rho", "c.M_m1 * (c.rho"),
         "Δ_A without ρ δx": ("c.Delta_tilde + c.rho * b.delta_x", "c.Delta_tilde"),
         "Δ_A without M_m1": ("c.M_m1 * (c.Delta_tilde", "(c.Delta_tilde"),
-        "Δ_B without L_m": ("Delta_B = c.L_m * gradients", "Delta_B = gradients"),
+        "Δ_B without L_m": ("Delta_B = c.L_zphi * gradients", "Delta_B = gradients"),
+    },
+    "rule_change": {
+        "sign of L P in W": ("c.L_zz * c.L * b.P + c", "-c.L_zz * c.L * b.P + c"),
+        "W without L_zφ": (" + c.L_zphi", ""),
     },
     "step": {
-        "P contracts": ("P=c.Q * b.P + c.M_m2", "P=b.P + c.M_m2"),
-        "P uses M_m1": ("P=c.Q * b.P + c.M_m2", "P=c.Q * b.P + c.M_m1"),
+        "P contracts": ("P = c.Q_P * b.P + c.M_m2", "P = b.P + c.M_m2"),
+        "P uses M_m1": ("P = c.Q_P * b.P + c.M_m2", "P = c.Q_P * b.P + c.M_m1"),
         "exponent of Q in L_J": ("L_J=c.Q * b.L_J", "L_J=c.Q * c.Q * b.L_J"),
-        "L_J without L_B": ("+ L_A * b.P + L_B", "+ L_A * b.P"),
-        "δx contracts": ("delta_x=c.Q * b.delta_x", "delta_x=b.delta_x"),
+        "L_J without L_B": ("+ L_A * b.J + L_B", "+ L_A * b.J"),
+        "δx contracts": ("delta_x = c.Q * b.delta_x", "delta_x = b.delta_x"),
         "exponent of Q in Δ_J": ("Delta_J=c.Q * b.Delta_J", "Delta_J=b.Delta_J"),
-        "Δ_J without P": ("Delta_A * b.P + Delta_B", "Delta_A + Delta_B"),
-        "Δ_J without Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P"),
-        "sign of Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P - Delta_B"),
+        "Δ_J without P": ("Delta_A * b.J + Delta_B", "Delta_A + Delta_B"),
+        "Δ_J without Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J"),
+        "sign of Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J - Delta_B"),
     },
 }
 """Planted defects of functions of `recursion`: what is replaced, and by what."""

@@ -11,7 +11,7 @@ import sympy
 from analyses.rendering.formulas import mathml
 from ml2o_core.errors import InvalidArgument
 from ml2o_theory.constants.base import MEANING
-from ml2o_theory.recursion import uniform
+from ml2o_theory.levels import uniform
 from ml2o_theory.registry import statement, statements
 from ml2o_theory.statements.base import Statement
 

@@ -16,7 +16,7 @@ from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.results import EndMethod
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_core.unroll import GraphMode, trajectory
-from ml2o_theory.arithmetic import exact, float_above, norm, precision, vector
+from ml2o_theory.arithmetic import exact, float_above, identity, norm, precision, vector
 from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.enclosure import RegionMismatch
@@ -111,6 +111,9 @@ def test_no_sampled_value_exceeds_its_certified_constant_and_the_ends_are_close(
             "M": max(norm(z).lower() for z in gradients),
             "L": max(operator_at(q.H, v) for q in (first, second)),
             "M_m1": abs(exact(gain)),
+            "Q_bar": max(
+                operator_at(identity(q.H.nrows()) - exact(gain) * q.H, v) for q in (first, second)
+            ),
             "M_m2": max(norm(z).lower() for z in gradients),
             "Delta": difference_norm(*gradients),
             "Delta_tilde": operator_at(first.H - second.H, v),

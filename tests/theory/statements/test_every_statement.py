@@ -20,8 +20,8 @@ from ml2o_theory.constants.base import MEANING
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.instance_checks import check_instances
+from ml2o_theory.levels import uniform
 from ml2o_theory.observed.gain_quadratic import Instance
-from ml2o_theory.recursion import uniform
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.registry import statement, statements
 from ml2o_theory.statements.base import Statement
@@ -119,7 +119,7 @@ FORMULA_DEFECTS = [
     ("lemma04", "L_B * apart.phi", "L_A * apart.phi"),
     ("lemma05", "L_J * apart.phi", "L_J"),
     ("lemma06", "b.L_J + score.L", "b.L_J - score.L"),
-    ("lemma06", "score.L * b.P * b.P", "score.L * b.P"),
+    ("lemma06", "score.L * b.P * b.J", "score.L * b.P"),
     ("lemma06", "score.M * b.L_J", "b.L_J"),
     ("lemma08", ".delta_x", ".Delta_J"),
     ("lemma09", ".Delta_A", ".Delta_B"),

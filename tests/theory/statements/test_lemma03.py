@@ -34,7 +34,7 @@ def test_the_first_step_attains_it_anywhere_and_the_second_does_not(check_by_han
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.jacobian_bounds, "b.P + c.L * c.L_m * V", "b.P + c.L_m * V")
+    planted = mutated(recursion.jacobian_bounds, "b.P + c.L_P * rule", "b.P + rule")
     monkeypatch.setattr(recursion, "jacobian_bounds", planted)
     assert (
         check_by_hand("lemma03", 1, CURVED, ([0, 0],), (0.25, -0.5)).verdict

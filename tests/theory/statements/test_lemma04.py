@@ -35,7 +35,7 @@ def test_the_first_step_does_not_depend_on_phi(check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.jacobian_bounds, "V = c.L * b.P + 1", "V = 1")
+    planted = mutated(recursion.jacobian_bounds, "L_B = c.L_zphi * c.L * b.P + c", "L_B = c")
     monkeypatch.setattr(recursion, "jacobian_bounds", planted)
     assert (
         check_by_hand("lemma04", 2, STEEP, ([2.0**20],), (0.0, 2.0**-40)).verdict

@@ -36,7 +36,7 @@ def test_it_is_slack_for_one_step(check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.step, "+ L_A * b.P + L_B", "")
+    planted = mutated(recursion.step, "+ L_A * b.J + L_B", "")
     monkeypatch.setattr(recursion, "step", planted)
     assert (
         check_by_hand("lemma05", 2, UNIT, ([1.0],), (0.0, 2.0**-40)).verdict

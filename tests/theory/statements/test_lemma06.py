@@ -33,7 +33,7 @@ def test_it_is_slack_for_a_small_one(check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(Lemma06.formula, "+ score.L * b.P * b.P", "")
+    planted = mutated(Lemma06.formula, "+ score.L * b.P * b.J", "")
     monkeypatch.setattr(Lemma06, "formula", planted)
     check = check_by_hand("lemma06", 1, UNIT, ([2.0**20],), (0.0, 2.0**-40))
     assert check.verdict is CheckVerdict.VIOLATED

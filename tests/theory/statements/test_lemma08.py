@@ -38,7 +38,7 @@ def test_it_is_slack_along_the_other(check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.step, "delta_x=c.Q * b.delta_x", "delta_x=b.delta_x")
+    planted = mutated(recursion.step, "delta_x = c.Q * b.delta_x", "delta_x = b.delta_x")
     monkeypatch.setattr(recursion, "step", planted)
     assert (
         check_by_hand("lemma08", 2, FLAT, ([1, 1],), (-0.5, -0.5), TOP).verdict

@@ -37,7 +37,7 @@ def test_it_is_slack_for_more(T: int, check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.step, "Delta_A * b.P + Delta_B", "Delta_A * b.P")
+    planted = mutated(recursion.step, "Delta_A * b.J + Delta_B", "Delta_A * b.J")
     monkeypatch.setattr(recursion, "step", planted)
     assert (
         check_by_hand("lemma11", 1, FLAT, ([1, 1],), (-0.5, -0.5), TOP).verdict

@@ -36,6 +36,6 @@ def test_it_is_slack_for_a_rule_that_descends(check_by_hand: Check) -> None:
 def test_a_planted_defect_is_violated(
     check_by_hand: Check, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = mutated(recursion.step, "P=c.Q * b.P + c.M_m2", "P=c.M_m2")
+    planted = mutated(recursion.step, "P = c.Q_P * b.P + c.M_m2", "P = c.M_m2")
     monkeypatch.setattr(recursion, "step", planted)
     assert check_by_hand("lemma13", 2, STEEP, ([2.0],), (0.0, 0.0)).verdict is CheckVerdict.VIOLATED

@@ -20,6 +20,7 @@ from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.instance_checks import check_instances
+from ml2o_theory.levels import uniform
 from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.statements.proposition1 import Proposition1
@@ -149,16 +150,16 @@ def test_a_sampled_constant_cannot_violate_the_statement() -> None:
 
 
 FORMULA_DEFECTS = {
-    "sign of M Δ_J": ("score.M * b.Delta_J + b.P", "-score.M * b.Delta_J + b.P"),
-    "without M Δ_J": ("score.M * b.Delta_J + b.P", "b.P"),
-    "sign of the second term": ("b.Delta_J + b.P", "b.Delta_J - b.P"),
+    "sign of M Δ_J": ("score.M * b.Delta_J + b.J", "-score.M * b.Delta_J + b.J"),
+    "without M Δ_J": ("score.M * b.Delta_J + b.J", "b.J"),
+    "sign of the second term": ("b.Delta_J + b.J", "b.Delta_J - b.J"),
     "without Δ": ("(score.Delta + score.L", "(score.L"),
-    "without P": ("+ b.P * (score", "+ 0 * (score"),
+    "without P": ("+ b.J * (score", "+ 0 * (score"),
 }
 STEP_DEFECTS = {
-    "Δ_B with the wrong sign": ("Delta_A * b.P + Delta_B", "Delta_A * b.P - Delta_B"),
-    "Δ_J without Δ_B": ("Delta_A * b.P + Delta_B", "Delta_A * b.P"),
-    "P without M_m2": ("P=c.Q * b.P + c.M_m2", "P=c.Q * b.P"),
+    "Δ_B with the wrong sign": ("Delta_A * b.J + Delta_B", "Delta_A * b.J - Delta_B"),
+    "Δ_J without Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J"),
+    "P without M_m2": ("J=c.Q_P * b.J + c.M_m2", "J=c.Q_P * b.J"),
 }
 """Defects that the inequality itself shows; tests/theory/test_recursion.py has the others."""
 
@@ -183,6 +184,6 @@ def test_the_second_term_without_l_delta_x_is_caught_by_the_symbols(
 ) -> None:
     """Too small a defect for the inequality: the closed form shows it."""
     c = {s: fmpq(k + 4, 3) for k, s in enumerate(MEANING)}
-    arguments = recursion.uniform(c, 3)
+    arguments = uniform(c, 3)
     planted = mutated(Proposition1.formula, "score.L * b.delta_x", "0")
     assert planted(Proposition1(), *arguments) != Proposition1().formula(*arguments)
