@@ -144,7 +144,7 @@ def rule_model(rule: MemorylessRule) -> RuleModel:
 
 
 @cache
-def _models(kind: type) -> dict[type, Any]:
+def _models(kind: Any) -> dict[type, Any]:
     """Every model of one kind in this package, by the type it is a model of."""
     import ml2o_theory.models as package
 

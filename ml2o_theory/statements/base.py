@@ -74,7 +74,9 @@ class Statement(ABC):
         """The trivial bound at `level`, at both ends of the constants, if declared."""
         if type(self).trivial_formula is Statement.trivial_formula:
             return None
-        return self._enclose(self.trivial_formula, constants, constants, T, level)
+        # What it needs may be more than enters the bound itself.
+        symbols = constants if isinstance(constants, Constants) else ()
+        return self._enclose(self.trivial_formula, symbols, constants, T, level)
 
     def _enclose(
         self,
@@ -86,12 +88,9 @@ class Statement(ABC):
     ) -> Enclosure:
         if not 1 <= T <= constants.region.steps:
             raise InvalidArgument("T", T, f"1 to {constants.region.steps}, as in the region")
-        if level not in self.levels or (level is Level.TRAJECTORY) != isinstance(
-            constants, TubeConstants
-        ):
-            allowed = [name for name in self.levels if name is not Level.TRAJECTORY]
-            if isinstance(constants, TubeConstants):
-                allowed = [name for name in self.levels if name is Level.TRAJECTORY]
+        on_tube = isinstance(constants, TubeConstants)
+        allowed = [name for name in self.levels if (name is Level.TRAJECTORY) == on_tube]
+        if level not in allowed:
             raise InvalidArgument("level", level.value, ", ".join(allowed))
         with precision():
             if isinstance(constants, TubeConstants):
