@@ -1,0 +1,121 @@
+"""Directed rounding of float64 tensors: results that are certainly below, or above, the exact ones.
+
+torch rounds to nearest, so the exact result of one +, −, × or √ lies between the two neighbours of
+the computed one, subnormal and overflowing results included: the next float below is a lower bound.
+A zero that is certainly exact stays zero, so that what vanishes does not become 5e−324.
+
+Here ±∞ stand for absent ends: a lower end is never +∞, an upper end never −∞.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ml2o_core.errors import InvalidArgument
+
+UNIT = 2.0**-53
+"""The unit roundoff u of float64: |fl(x) − x| ≤ u|x| for a normal result."""
+
+SMALLEST_NORMAL = 2.0**-1022
+
+LARGEST = torch.finfo(torch.float64).max
+
+LONGEST_SUM = 2**26
+"""With n ≤ 2²⁶ terms, γ_n = nu/(1 − nu) ≤ (n + 1)u."""
+
+Values: TypeAlias = Float[Tensor, "..."]
+Mask: TypeAlias = Bool[Tensor, "..."]
+
+
+def down(x: Values) -> Values:
+    """The largest float below x; −∞ stays."""
+    return torch.nextafter(x, x.new_tensor(-math.inf))
+
+
+def up(x: Values) -> Values:
+    """The smallest float above x; +∞ stays."""
+    return torch.nextafter(x, x.new_tensor(math.inf))
+
+
+def add_down(a: Values, b: Values) -> Values:
+    """A lower bound of a + b."""
+    return _where_inexact(a, b, down)
+
+
+def add_up(a: Values, b: Values) -> Values:
+    """An upper bound of a + b."""
+    return _where_inexact(a, b, up)
+
+
+def _where_inexact(a: Values, b: Values, rounded: Callable[[Values], Values]) -> Values:
+    # A float sum that is 0 is exact, thanks to gradual underflow.
+    total = a + b
+    return torch.where((total == 0) | _has_zero(a, b), total, rounded(total))
+
+
+def multiply_down(a: Values, b: Values) -> Values:
+    """A lower bound of ab; 0 · ±∞ = 0, since an infinite end stands for real numbers."""
+    return down(a * b).masked_fill(_has_zero(a, b), 0.0)
+
+
+def multiply_up(a: Values, b: Values) -> Values:
+    """An upper bound of ab; 0 · ±∞ = 0."""
+    return up(a * b).masked_fill(_has_zero(a, b), 0.0)
+
+
+def _has_zero(a: Values, b: Values) -> Mask:
+    return (a == 0) | (b == 0)
+
+
+def sqrt_down(x: Values) -> Values:
+    """A lower bound of √x, x ≥ 0."""
+    root = x.sqrt()
+    return down(root).masked_fill(root == 0, 0.0)
+
+
+def sqrt_up(x: Values) -> Values:
+    """An upper bound of √x, x ≥ 0."""
+    root = x.sqrt()
+    return up(root).masked_fill(root == 0, 0.0)
+
+
+def sum_up(x: Values, dim: int | tuple[int, ...] | None, *, keepdim: bool = False) -> Values:
+    """An upper bound of Σ x over the axes `dim`.
+
+    Summed in any order, n floats obey |fl(Σx) − Σx| ≤ γ_{n−1} Σ|x| (Higham, Accuracy and Stability
+    of Numerical Algorithms, §4.2), with γ_k = ku/(1 − ku); additions have no underflow error. For
+    n ≤ 2²⁶ the right side is at most nu fl(Σ|x|), rounded up.
+    """
+    total = x.sum(dim, keepdim=keepdim)
+    terms = x.numel() // max(total.numel(), 1)
+    if terms <= 1:
+        return total
+    check_length(terms)
+    size = x.abs().sum(dim, keepdim=keepdim)
+    bound = up(total + up(terms * UNIT * size))
+    # A sum that overflowed on the way may be finite in truth, on either side.
+    bound = bound.masked_fill(~total.isfinite(), math.inf)
+    return bound.masked_fill(size == 0, 0.0)
+
+
+def sum_down(x: Values, dim: int | tuple[int, ...] | None, *, keepdim: bool = False) -> Values:
+    """A lower bound of Σ x over the axes `dim`."""
+    return -sum_up(-x, dim, keepdim=keepdim)
+
+
+def check_length(terms: int) -> None:
+    """`InvalidArgument` where the error bound of a sum of so many terms does not hold."""
+    if terms > LONGEST_SUM:
+        raise InvalidArgument("terms of a sum", terms, f"at most {LONGEST_SUM}")
+
+
+def power_of_two_near(x: Values) -> Values:
+    """A power of 2 within a factor of 2 of |x|, in [2⁻⁹⁹⁹, 2⁹⁹⁹], where it and 1/it are normal."""
+    _, exponent = torch.frexp(x.nan_to_num(posinf=1.0))
+    return torch.ldexp(torch.ones_like(x), exponent.clamp(-999, 999))
