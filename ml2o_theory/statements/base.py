@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from flint import arb
+from sympy import Expr
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import Level
@@ -22,6 +23,7 @@ from ml2o_theory.enclosure import Enclosure, Norm, evaluate_increasing
 from ml2o_theory.levels import ONE_VALUE_EACH, trajectory
 from ml2o_theory.observed.quantities import Observed
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants
+from ml2o_theory.symbolic.printing import glossary, latex
 
 Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 
@@ -29,23 +31,34 @@ Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 class Statement(ABC):
     """One statement of the paper.
 
-    Class attributes: `name` (the registry key), `number` (in the paper), `title`, `latex` (a
-    displayed formula), `glossary` (its symbols in words), `hypotheses`, and `constants` (the
-    symbols that enter at the uniform level; the bound increases in each), `levels` (the levels of
-    the ladder at which it says something), and `observes` (whose norm the bound is one of; None
-    where nothing is checked).
+    Class attributes: `name` (the registry key), `number` (in the paper), `title`, `left`,
+    `relation` and `right` (what is bounded, in LaTeX; how; and the bound, a SymPy expression in the
+    horizon T or the step t = T − 1), `hypotheses`, and `constants` (the symbols that enter at the
+    uniform level; the bound increases in each), `levels` (the levels of the ladder at which it says
+    something), and `observes` (whose norm the bound is one of; None where nothing is checked).
     """
 
     name: ClassVar[str] = ""
     number: ClassVar[str] = ""
     title: ClassVar[str] = ""
-    latex: ClassVar[str] = ""
-    glossary: ClassVar[Mapping[str, str]] = {}
+    left: ClassVar[str] = ""
+    relation: ClassVar[str] = r"\le"
+    right: ClassVar[Expr]
     hypotheses: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     levels: ClassVar[tuple[Level, ...]] = (Level.UNIFORM, Level.CLOSED_LOOP, Level.TRAJECTORY)
     norm: ClassVar[Norm] = Norm.EUCLIDEAN
     observes: ClassVar[Observed | None] = None
+
+    @property
+    def latex(self) -> str:
+        """The statement as a displayed formula."""
+        return f"{self.left} {self.relation} {latex(self.right)}"
+
+    @property
+    def glossary(self) -> Mapping[str, str]:
+        """The named quantities of `latex`: each one's formula, and what it is in words."""
+        return glossary(self.right)
 
     @abstractmethod
     def formula(

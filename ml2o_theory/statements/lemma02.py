@@ -34,12 +34,16 @@ Not checked
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import P
+from ml2o_theory.symbolic.symbols import Q, T, delta_phi, delta_x0
 
 
 class Lemma02(Statement):
@@ -48,14 +52,8 @@ class Lemma02(Statement):
     name: ClassVar[str] = "lemma02"
     number: ClassVar[str] = "Lemma 2"
     title: ClassVar[str] = "Stability of the last iterate in the start and the parameter"
-    latex: ClassVar[str] = (
-        r"\| x_T(\varphi) - x_T'(\varphi') \|"
-        r" \le Q^T \| x_0 - x_0' \| + P_T \| \varphi - \varphi' \|"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-    }
+    left: ClassVar[str] = r"\| x_T(\varphi) - x_T'(\varphi') \|"
+    right: ClassVar[Expr] = Q**T * delta_x0 + P(T) * delta_phi
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b, A3d for the task and the rule on X × Φ × Z",
         "a memoryless rule",

@@ -33,8 +33,10 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.enclosure import Norm
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
@@ -46,6 +48,8 @@ from ml2o_theory.recursion import (
     last_jacobian_bounds,
 )
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import L_A
+from ml2o_theory.symbolic.symbols import delta_phi, t
 
 
 class Lemma03(Statement):
@@ -54,15 +58,8 @@ class Lemma03(Statement):
     name: ClassVar[str] = "lemma03"
     number: ClassVar[str] = "Lemma 3"
     title: ClassVar[str] = "Lipschitz constant of the step Jacobian in x"
-    latex: ClassVar[str] = (
-        r"\| A_t(\varphi) - A_t(\varphi') \| \le L_{A,t} \| \varphi - \varphi' \|"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"L_{A,t} = M_{m1} \rho P_t + L L_m V_t": "bounds how φ moves the step Jacobian in x",
-        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| A_t(\varphi) - A_t(\varphi') \|"
+    right: ClassVar[Expr] = L_A(t) * delta_phi
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b–A3e for the task and the rule on X × Φ × Z",
         "a memoryless rule, and the same x_0 for both φ",

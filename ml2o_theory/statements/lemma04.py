@@ -32,8 +32,10 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import (
@@ -44,6 +46,8 @@ from ml2o_theory.recursion import (
     last_jacobian_bounds,
 )
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import L_B
+from ml2o_theory.symbolic.symbols import delta_phi, t
 
 
 class Lemma04(Statement):
@@ -52,15 +56,8 @@ class Lemma04(Statement):
     name: ClassVar[str] = "lemma04"
     number: ClassVar[str] = "Lemma 4"
     title: ClassVar[str] = "Lipschitz constant of the step Jacobian in φ"
-    latex: ClassVar[str] = (
-        r"\| B_t(\varphi) - B_t(\varphi') \| \le L_{B,t} \| \varphi - \varphi' \|"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
-        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| B_t(\varphi) - B_t(\varphi') \|"
+    right: ClassVar[Expr] = L_B(t) * delta_phi
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b, A3d, A3e for the task and the rule on X × Φ × Z",
         "a memoryless rule, and the same x_0 for both φ",

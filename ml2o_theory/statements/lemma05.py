@@ -33,13 +33,17 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import L_J
+from ml2o_theory.symbolic.symbols import T, delta_phi
 
 
 class Lemma05(Statement):
@@ -48,17 +52,8 @@ class Lemma05(Statement):
     name: ClassVar[str] = "lemma05"
     number: ClassVar[str] = "Lemma 5"
     title: ClassVar[str] = "Lipschitz constant of the Jacobian of the last iterate"
-    latex: ClassVar[str] = (
-        r"\| J_T(\varphi) - J_T(\varphi') \|"
-        r" \le \sum_{t=0}^{T-1} Q^{T-1-t} ( L_{A,t} P_t + L_{B,t} ) \| \varphi - \varphi' \|"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"L_{A,t} = M_{m1} \rho P_t + L L_m V_t": "bounds how φ moves the step Jacobian in x",
-        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
-        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| J_T(\varphi) - J_T(\varphi') \|"
+    right: ClassVar[Expr] = L_J(T) * delta_phi
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b–A3e for the task and the rule on X × Φ × Z",
         "a memoryless rule, and the same x_0 for both φ",

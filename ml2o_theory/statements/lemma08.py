@@ -32,12 +32,16 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import S
+from ml2o_theory.symbolic.symbols import Delta, M_m1, T
 
 
 class Lemma08(Statement):
@@ -46,11 +50,8 @@ class Lemma08(Statement):
     name: ClassVar[str] = "lemma08"
     number: ClassVar[str] = "Lemma 8"
     title: ClassVar[str] = "Difference of two tasks' last iterates"
-    latex: ClassVar[str] = r"\| x_T^1 - x_T^2 \| \le M_{m1} \Delta S_T"
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"S_T = \sum_{s=0}^{T-1} Q^s": "sums the growth",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| x_T^1 - x_T^2 \|"
+    right: ClassVar[Expr] = M_m1 * Delta * S(T)
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b, A3d for both tasks and the rule on X × Φ × Z",
         "A4 on X",

@@ -35,8 +35,10 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.enclosure import Norm
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
@@ -48,6 +50,8 @@ from ml2o_theory.recursion import (
     last_jacobian_bounds,
 )
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import Delta_A
+from ml2o_theory.symbolic.symbols import t
 
 
 class Lemma09(Statement):
@@ -56,14 +60,8 @@ class Lemma09(Statement):
     name: ClassVar[str] = "lemma09"
     number: ClassVar[str] = "Lemma 9"
     title: ClassVar[str] = "Difference of two tasks' step Jacobians in x"
-    latex: ClassVar[str] = (
-        r"\| A_t^1 - A_t^2 \|"
-        r" \le M_{m1} ( \tilde\Delta + \rho M_{m1} \Delta S_t ) + L L_m \Delta Q^t"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"S_t = \sum_{s=0}^{t-1} Q^s": "sums the growth",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| A_t^1 - A_t^2 \|"
+    right: ClassVar[Expr] = Delta_A.definition(t)
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b–A3e for both tasks and the rule on X × Φ × Z",
         "A4 on X",

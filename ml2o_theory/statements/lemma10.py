@@ -32,8 +32,10 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import (
@@ -44,6 +46,8 @@ from ml2o_theory.recursion import (
     last_jacobian_bounds,
 )
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import Delta_B
+from ml2o_theory.symbolic.symbols import t
 
 
 class Lemma10(Statement):
@@ -52,10 +56,8 @@ class Lemma10(Statement):
     name: ClassVar[str] = "lemma10"
     number: ClassVar[str] = "Lemma 10"
     title: ClassVar[str] = "Difference of two tasks' step Jacobians in φ"
-    latex: ClassVar[str] = r"\| B_t^1 - B_t^2 \| \le L_m \Delta Q^t"
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| B_t^1 - B_t^2 \|"
+    right: ClassVar[Expr] = Delta_B.definition(t)
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b, A3d, A3e for both tasks and the rule on X × Φ × Z",
         "A4 on X",

@@ -33,13 +33,17 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import Delta_J
+from ml2o_theory.symbolic.symbols import T
 
 
 class Lemma11(Statement):
@@ -48,17 +52,8 @@ class Lemma11(Statement):
     name: ClassVar[str] = "lemma11"
     number: ClassVar[str] = "Lemma 11"
     title: ClassVar[str] = "Difference of the Jacobians of two tasks' last iterates"
-    latex: ClassVar[str] = (
-        r"\| J_T^1 - J_T^2 \| \le \sum_{t=0}^{T-1} Q^{T-1-t} ( \Delta_{A,t} P_t + \Delta_{B,t} )"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"\Delta_{A,t} = M_{m1} ( \tilde\Delta + \rho M_{m1} \Delta S_t )"
-        r" + L L_m \Delta Q^t": "bounds the difference of the step Jacobians in x",
-        r"\Delta_{B,t} = L_m \Delta Q^t": "bounds the difference of the step Jacobians in φ",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"S_t = \sum_{s=0}^{t-1} Q^s": "sums the growth",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| J_T^1 - J_T^2 \|"
+    right: ClassVar[Expr] = Delta_J.definition(T)
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3b–A3e for both tasks and the rule on X × Φ × Z",
         "A4 on X",

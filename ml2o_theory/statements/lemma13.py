@@ -31,12 +31,16 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import P
+from ml2o_theory.symbolic.symbols import M, T
 
 
 class Lemma13(Statement):
@@ -45,11 +49,8 @@ class Lemma13(Statement):
     name: ClassVar[str] = "lemma13"
     number: ClassVar[str] = "Lemma 13"
     title: ClassVar[str] = "Lipschitz constant of the optimizer's risk"
-    latex: ClassVar[str] = r"\| \nabla g_T(\varphi) \| \le M_g = M P_T"
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"P_T = M_{m2} \sum_{s=0}^{T-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| \nabla g_T(\varphi) \|"
+    right: ClassVar[Expr] = M * P(T)
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3a, A3b, A3d for the task and the rule on X × Φ × Z",
         "a memoryless rule",

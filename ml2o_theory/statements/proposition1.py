@@ -37,13 +37,17 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import Delta_J, P
+from ml2o_theory.symbolic.symbols import Delta, M, Q, T
 
 
 class Proposition1(Statement):
@@ -52,17 +56,8 @@ class Proposition1(Statement):
     name: ClassVar[str] = "proposition1"
     number: ClassVar[str] = "Proposition 1"
     title: ClassVar[str] = "Difference of two tasks' optimizer gradients"
-    latex: ClassVar[str] = (
-        r"\| \nabla g_T^1(\varphi) - \nabla g_T^2(\varphi) \|"
-        r" \le M \sum_{t=0}^{T-1} Q^{T-1-t} ( \Delta_{A,t} P_t + \Delta_{B,t} ) + P_T \Delta Q^T"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"\Delta_{A,t} = M_{m1} ( \tilde\Delta + \rho M_{m1} \Delta \sum_{s=0}^{t-1} Q^s )"
-        r" + L L_m \Delta Q^t": "bounds the difference of the two tasks' step Jacobians in x",
-        r"\Delta_{B,t} = L_m \Delta Q^t": "bounds the difference of their step Jacobians in φ",
-    }
+    left: ClassVar[str] = r"\| \nabla g_T^1(\varphi) - \nabla g_T^2(\varphi) \|"
+    right: ClassVar[Expr] = M * Delta_J(T) + P(T) * Delta * Q**T
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3a–A3e for both tasks and the rule on X × Φ × Z",
         "A4 on X",

@@ -1,0 +1,1 @@
+"""The closed forms of the statements in SymPy, and the proofs that tie them to the recursion."""
