@@ -31,6 +31,8 @@ LONGEST_SUM = 2**26
 
 Values: TypeAlias = Float[Tensor, "..."]
 Mask: TypeAlias = Bool[Tensor, "..."]
+Rounding: TypeAlias = Callable[[Values], Values]
+"""`down` or `up`."""
 
 
 def down(x: Values) -> Values:
@@ -53,7 +55,7 @@ def add_up(a: Values, b: Values) -> Values:
     return _where_inexact(a, b, up)
 
 
-def _where_inexact(a: Values, b: Values, rounded: Callable[[Values], Values]) -> Values:
+def _where_inexact(a: Values, b: Values, rounded: Rounding) -> Values:
     # A float sum that is 0 is exact, thanks to gradual underflow.
     total = a + b
     return torch.where((total == 0) | _has_zero(a, b), total, rounded(total))
@@ -119,3 +121,10 @@ def power_of_two_near(x: Values) -> Values:
     """A power of 2 within a factor of 2 of |x|, in [2⁻⁹⁹⁹, 2⁹⁹⁹], where it and 1/it are normal."""
     _, exponent = torch.frexp(x.nan_to_num(posinf=1.0))
     return torch.ldexp(torch.ones_like(x), exponent.clamp(-999, 999))
+
+
+def multiply_by_power_of_two(x: Values, factor: Values, rounded: Rounding) -> Values:
+    """x times a power of 2, `rounded` only where the product under- or overflows."""
+    product = x * factor
+    normal = (product.abs() >= SMALLEST_NORMAL) & product.isfinite()
+    return torch.where(normal | (x == 0), product, rounded(product))

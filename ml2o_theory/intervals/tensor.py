@@ -113,7 +113,7 @@ class IntervalTensor:
     @property
     def midpoint(self) -> Values:
         """A float inside each interval, near its middle; finite."""
-        if self._is_exact:
+        if self.is_exact:
             return self.lower
         middle = (0.5 * self.lower + 0.5 * self.upper).nan_to_num(0.0, LARGEST, -LARGEST)
         return middle.clamp(self.lower, self.upper)
@@ -125,12 +125,13 @@ class IntervalTensor:
         return add_up(self.upper, -middle).maximum(add_up(middle, -self.lower))
 
     @property
-    def _is_exact(self) -> bool:
+    def is_exact(self) -> bool:
+        """Whether all entries are known exactly: both ends are one and the same tensor."""
         return self.lower is self.upper
 
     def _each(self, view: Callable[[Values], Values]) -> Self:
         lower = view(self.lower)
-        return type(self)(lower, lower if self._is_exact else view(self.upper))
+        return type(self)(lower, lower if self.is_exact else view(self.upper))
 
     def __getitem__(self, index: Any) -> Self:
         return self._each(lambda end: end[index])
@@ -167,7 +168,7 @@ class IntervalTensor:
 
     def __neg__(self) -> Self:
         lower = -self.upper
-        return type(self)(lower, lower if self._is_exact else -self.lower)
+        return type(self)(lower, lower if self.is_exact else -self.lower)
 
     def __add__(self, other: Operand) -> Self:
         other = as_interval(other)
@@ -183,9 +184,9 @@ class IntervalTensor:
 
     def __mul__(self, other: Operand) -> Self:
         other = as_interval(other)
-        if self._is_exact:
+        if self.is_exact:
             return type(self)(*_scaled(other, self.lower))
-        if other._is_exact:
+        if other.is_exact:
             return type(self)(*_scaled(self, other.lower))
         a = torch.stack([self.lower, self.lower, self.upper, self.upper])
         b = torch.stack([other.lower, other.upper, other.lower, other.upper])
@@ -207,7 +208,7 @@ class IntervalTensor:
         """Matrix products of vectors, matrices and batches of them, as `torch.matmul`."""
         other = as_interval(other)
         a, b = (
-            (factor.midpoint, None if factor._is_exact else factor.radius)
+            (factor.midpoint, None if factor.is_exact else factor.radius)
             for factor in (self, other)
         )
         return type(self)(*interval_product(*a, *b))
@@ -284,7 +285,7 @@ def _joined(
 ) -> IntervalTensor:
     intervals = [as_interval(member) for member in members]
     lower = join([interval.lower for interval in intervals])
-    if all(interval._is_exact for interval in intervals):
+    if all(interval.is_exact for interval in intervals):
         return IntervalTensor(lower, lower)
     return IntervalTensor(lower, join([interval.upper for interval in intervals]))
 
