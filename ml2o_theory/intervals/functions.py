@@ -52,7 +52,7 @@ def tanh(u: IntervalTensor) -> IntervalTensor:
 
 
 def _error(value: Values) -> Values:
-    # A unit in the last place of a normal v is at most 2u|v|; one more for the rounding of v ± this.
+    # A unit in the last place of a normal v is at most 2u|v|; one more covers the sum v ± this.
     return up(2 * (ALLOWANCE + 1) * UNIT * value.abs()) + SMALLEST_NORMAL
 
 
