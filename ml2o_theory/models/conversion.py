@@ -1,0 +1,46 @@
+"""From arb to tensors of intervals: the one place where the numbers of points enter boxes."""
+
+from __future__ import annotations
+
+import torch
+from flint import arb_mat
+
+from ml2o_theory.arithmetic import exact, float_above, float_below, precision
+from ml2o_theory.intervals.tensor import IntervalTensor
+from ml2o_theory.regions import Ball
+
+
+def enclose(values: arb_mat) -> IntervalTensor:
+    """Contains a matrix of shape (r, d) entrywise, with ends at most one float away from it."""
+    rows = values.tolist()
+    return IntervalTensor(
+        torch.tensor([[float_below(v) for v in row] for row in rows], dtype=torch.float64),
+        torch.tensor([[float_above(v) for v in row] for row in rows], dtype=torch.float64),
+    )
+
+
+def box_around(ball: Ball) -> IntervalTensor:
+    """A box of shape (d,) that contains the ball, with ends at most one float away from it."""
+    with precision():
+        ends = [(exact(c) - ball.radius, exact(c) + ball.radius) for c in ball.center]
+        lower, upper = [float_below(low) for low, _ in ends], [float_above(up) for _, up in ends]
+    return IntervalTensor(
+        torch.tensor(lower, dtype=torch.float64), torch.tensor(upper, dtype=torch.float64)
+    )
+
+
+def coordinates_within(ball: Ball) -> IntervalTensor:
+    """Intervals of floats, each of them attained by a coordinate of some point of the ball: (d,).
+
+    Not a box inside the ball: each coordinate can go to its ends, but not all at once.
+    """
+    with precision():
+        ends = [(exact(c) - ball.radius, exact(c) + ball.radius) for c in ball.center]
+        lower = [float_above(low.upper()) for low, _ in ends]
+        upper = [float_below(high.lower()) for _, high in ends]
+    center = torch.tensor(ball.center, dtype=torch.float64)
+    # The center is a float, so rounding inwards can only pass it by the error of the sums.
+    return IntervalTensor(
+        torch.tensor(lower, dtype=torch.float64).minimum(center),
+        torch.tensor(upper, dtype=torch.float64).maximum(center),
+    )
