@@ -172,12 +172,17 @@ class Enclosure:
 
     @classmethod
     def sampled_supremum(
-        cls, attained: arb, *, seed: int, witness: Witness, norm: Norm, region: str
+        cls,
+        attained: arb,
+        *,
+        seed: int,
+        witness: Witness,
+        norm: Norm,
+        region: str,
+        method: EndMethod = EndMethod.SAMPLED,
     ) -> Self:
-        """The best of random points: a lower end of the supremum, and no upper end."""
-        below = End(
-            attained.lower(), Direction.LOWER, EndMethod.SAMPLED, norm, region, seed, witness
-        )
+        """The best of random points, or of a search from them: a lower end, and no upper end."""
+        below = End(attained.lower(), Direction.LOWER, method, norm, region, seed, witness)
         return cls(
             below,
             End(INFINITY, Direction.UPPER, EndMethod.TRIVIAL, norm, region),
