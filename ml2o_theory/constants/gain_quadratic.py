@@ -32,7 +32,7 @@ from ml2o_theory.constants.quadratic import (
 from ml2o_theory.constants.spectral import cholesky, spectral_norm
 from ml2o_theory.enclosure import Enclosure, Norm, maximum
 from ml2o_theory.exact_quadratic import ExactQuadratic, QuadraticPair
-from ml2o_theory.regions import Ball, ParameterInterval, Region
+from ml2o_theory.regions import Ball, ParameterInterval, Region, as_ball
 from ml2o_theory.task_difference import gradient_difference, hessian_difference
 
 
@@ -92,7 +92,8 @@ def pair_constants(pair: QuadraticPair, region: Region) -> Constants:
     def exactly(value: arb, norm: Norm) -> Enclosure:
         return Enclosure.exactly(value, EndMethod.CLOSED_FORM, norm=norm, region=region.id)
 
-    gain = abs(exact(region.phi.lower)).max(abs(exact(region.phi.upper)))
+    phi = region.interval
+    gain = abs(exact(phi.lower)).max(abs(exact(phi.upper)))
     return Constants(
         region,
         {
@@ -101,7 +102,7 @@ def pair_constants(pair: QuadraticPair, region: Region) -> Constants:
             "rho": exactly(arb(0), Norm.SPECTRAL),
             "tau": exactly(arb(0), Norm.SPECTRAL),
             "M_m1": exactly(gain, Norm.SPECTRAL),
-            "M_m2": exactly(region.z.radius, Norm.EUCLIDEAN),
+            "M_m2": exactly(as_ball(region.z).radius, Norm.EUCLIDEAN),
             "L_m": exactly(arb(1), Norm.SPECTRAL),
             "rho_m": exactly(arb(0), Norm.SPECTRAL),
             "Q_bar": _closed_loop(first, second, region),
@@ -113,7 +114,7 @@ def pair_constants(pair: QuadraticPair, region: Region) -> Constants:
 
 def _closed_loop(first: ExactQuadratic, second: ExactQuadratic, region: Region) -> Enclosure:
     """Q̄, at the ends of Φ; the witness is the φ where it is attained, and its vector."""
-    ends = dict.fromkeys((region.phi.lower, region.phi.upper))
+    ends = dict.fromkeys((region.interval.lower, region.interval.upper))
     factors = []
     for phi in ends:
         for task in (first, second):

@@ -10,7 +10,7 @@ from ml2o_theory.constants.spectral import spectral_norm
 from ml2o_theory.constants.trust_region import BallSupremum, affine_norm_on_ball
 from ml2o_theory.enclosure import Enclosure, Norm
 from ml2o_theory.exact_quadratic import ExactQuadratic
-from ml2o_theory.regions import Ball, Region
+from ml2o_theory.regions import Ball, Region, as_ball
 
 
 def gradient_norm_on_ball(quadratic: ExactQuadratic, ball: Ball) -> BallSupremum:
@@ -22,7 +22,7 @@ def gradient_norm_on_ball(quadratic: ExactQuadratic, ball: Ball) -> BallSupremum
 
 def gradient_supremum(quadratic: ExactQuadratic, region: Region) -> Enclosure:
     """sup ‖Hx − c‖ over the region's X; the witness is (x − center) / radius."""
-    found = gradient_norm_on_ball(quadratic, region.x)
+    found = gradient_norm_on_ball(quadratic, as_ball(region.x))
     return Enclosure.supremum(
         found.lower,
         found.upper,

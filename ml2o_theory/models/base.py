@@ -60,6 +60,16 @@ class TaskModel(ABC):
     def hessian_on(self, x: IntervalTensor) -> IntervalTensor:
         """∇²l over boxes (..., d): (..., d, d)."""
 
+    def difference_on(
+        self, other: TaskModel, x: IntervalTensor
+    ) -> tuple[IntervalTensor, IntervalTensor]:
+        """∇l − ∇l' and ∇²l − ∇²l' over boxes (..., d): what Δ and Δ̃ are the norms of.
+
+        A model that knows how two of its tasks differ gives narrower intervals than this.
+        """
+        gradient = self.gradient_on(x) - other.gradient_on(x)
+        return gradient, self.hessian_on(x) - other.hessian_on(x)
+
     @abstractmethod
     def third_norm_on(self, x: IntervalTensor) -> tuple[Tensor, Tensor]:
         """Both ends of sup ‖∇³l‖ over boxes (..., d), two tensors (...): ρ on the box.

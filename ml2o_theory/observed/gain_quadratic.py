@@ -4,7 +4,8 @@ With g(x) = Hx − c, Eq. 1 and Eq. 2 read
 
     x_{t+1} = x_t − φ g(x_t),    J_{t+1} = A_t J_t + B_t,    A_t = I − φH,    B_t = −g(x_t),
 
-J_0 = 0, and ∇g_T(φ) = g(x_T)ᵀ J_T. Run in ball arithmetic from the exact float data, this is an
+J_0 = 0, and ∇g_T(φ) = g(x_T)ᵀ J_T. With K_t = J_t', hence K_{t+1} = A_t K_t − 2HJ_t and K_0 = 0,
+∇²g_T(φ) = J_TᵀHJ_T + g(x_T)ᵀK_T. Run in ball arithmetic from the exact float data, this is an
 enclosure of the exact value; the precision is raised until the enclosure is narrow.
 """
 
@@ -78,7 +79,7 @@ class Instance:
         if self.pair.sample != region.sample:
             raise InvalidArgument("region", region.sample, f"one of this pair, {self.pair.sample}")
         for phi in (self.phi, self._other_phi):
-            if phi not in region.phi:
+            if phi not in region.interval:
                 raise InvalidArgument("φ", phi, f"a parameter in Φ = {region.phi}")
         if not 1 <= steps <= region.steps:
             raise InvalidArgument("steps", steps, f"1 to {region.steps}")
@@ -94,7 +95,8 @@ def observe(observed: Observed, instance: Instance, region: Region, steps: int) 
         found = _differences(runs, observed.quantity, steps, bits)
     with precision(bits):
         ends = [_norm_of(difference) for difference in found]
-    kind = Norm.SPECTRAL if observed.quantity is Quantity.STEP_JACOBIAN_X else Norm.EUCLIDEAN
+    matrices = {Quantity.STEP_JACOBIAN_X, Quantity.RISK_HESSIAN}
+    kind = Norm.SPECTRAL if observed.quantity in matrices else Norm.EUCLIDEAN
     return [
         Enclosure.certified(
             lower, upper, EndMethod.INTERVAL_ARITHMETIC, norm=kind, region=region.id
@@ -146,11 +148,11 @@ def _differences(runs: tuple[Run, ...], quantity: Quantity, steps: int, bits: in
 def _quantities(run: Run, steps: int) -> Iterator[dict[Quantity, arb_mat]]:
     """Every quantity of the run for T = 1 … `steps`, at the current precision."""
     x, phi, H = vector(run.x0), exact(run.phi), run.gradient.H
-    A, J = identity(x.nrows()) - phi * H, arb_mat(x.nrows(), 1)
+    A, J, K = identity(x.nrows()) - phi * H, arb_mat(x.nrows(), 1), arb_mat(x.nrows(), 1)
     z = run.gradient.gradient(x)
     for _ in range(steps):
         B = -z
-        x, J = x - phi * z, A * J + B
+        x, J, K = x - phi * z, A * J + B, A * K - 2 * (H * J)
         z = run.gradient.gradient(x)
         yield {
             Quantity.ITERATE: x,
@@ -158,4 +160,5 @@ def _quantities(run: Run, steps: int) -> Iterator[dict[Quantity, arb_mat]]:
             Quantity.STEP_JACOBIAN_PHI: B,
             Quantity.JACOBIAN: J,
             Quantity.RISK_GRADIENT: z.transpose() * J,
+            Quantity.RISK_HESSIAN: J.transpose() * (H * J) + z.transpose() * K,
         }

@@ -1,0 +1,98 @@
+"""A statement held against a real instance, at every level of the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results import CheckKind, Level
+from ml2o_core.unroll import GraphMode
+from ml2o_theory.comparisons import Comparison
+from ml2o_theory.constants.base import Constants, TubeConstants
+from ml2o_theory.constants.of_region import region_constants
+from ml2o_theory.constants.of_tube import tube_constants
+from ml2o_theory.instances import Instance
+from ml2o_theory.intervals.tensor import concatenate
+from ml2o_theory.levels import GRAPH
+from ml2o_theory.statements.base import Statement
+from ml2o_theory.verdict import StatementCheck
+
+
+def check_instance(
+    statement: Statement,
+    instance: Instance,
+    horizons: Sequence[int],
+    levels: Sequence[Level] | None = None,
+    *,
+    tasks: str = "two tasks",
+) -> list[StatementCheck]:
+    """One instance check for each level and each T of `horizons`, with certified constants.
+
+    `levels` are all of the statement's by default; `tasks` says in words what the tasks are.
+    """
+    levels = statement.levels if levels is None else levels
+    comparison = comparison_of(statement, instance, max(horizons))
+    return [
+        check
+        for level in levels
+        for check in check_comparison(
+            statement, comparison, level_constants(comparison, level), horizons, level, tasks=tasks
+        )
+    ]
+
+
+def comparison_of(statement: Statement, instance: Instance, steps: int) -> Comparison:
+    """The runs that the statement compares."""
+    if statement.observes is None:
+        raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
+    return Comparison(instance, statement.observes.between, steps)
+
+
+def level_constants(comparison: Comparison, level: Level) -> Constants | TubeConstants:
+    """The constants that `level` needs, on the smallest region that holds the runs."""
+    if level is Level.TRAJECTORY:
+        return tube_constants(comparison)
+    region = comparison.region
+    points = concatenate([*comparison.iterates], 0)
+    tasks = tuple(dict.fromkeys(comparison.tasks))
+    known = region_constants(tasks, comparison.rule, region, points, comparison.first_phi)
+    return Constants(region, {**known, **comparison.distances(region)})
+
+
+def check_comparison(
+    statement: Statement,
+    comparison: Comparison,
+    constants: Constants | TubeConstants,
+    horizons: Sequence[int],
+    level: Level = Level.UNIFORM,
+    *,
+    tasks: str = "two tasks",
+) -> list[StatementCheck]:
+    """One instance check for each T of `horizons`, with constants that are known already.
+
+    Their region may be any that holds the runs; `InvalidArgument` if it is one of other data, of
+    other parameters or of fewer steps.
+    """
+    if statement.observes is None:
+        raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
+    region, graph = constants.region, GRAPH.get(level, GraphMode.FULL)
+    comparison.check_within(region)
+    found = comparison.observed(statement.observes.quantity, region, graph)
+    used = statement.constants if isinstance(constants, Constants) else ()
+    return [
+        StatementCheck(
+            statement=statement.number,
+            kind=CheckKind.INSTANCE,
+            tasks=tasks,
+            rule=comparison.rule_in_words,
+            region=region,
+            T=T,
+            graph=graph,
+            level=level,
+            constants=used,
+            observed=found[T - 1],
+            bound=statement.bound(constants, T, level),
+            trivial=statement.trivial_bound(constants, T, level),
+        )
+        for T in horizons
+    ]

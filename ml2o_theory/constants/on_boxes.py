@@ -1,0 +1,97 @@
+"""A3's constants of one task and one rule over boxes, both ends, from their models.
+
+Every function takes boxes with leading axes (..., d) and returns `Ends` of shape (...). Over a box
+the upper end is the certificate; over a degenerate box (a point) the lower end is attained there.
+A supremum over a set is at most the largest upper end over boxes that cover the set, and at least
+the largest lower end over points in it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ml2o_theory.intervals.norms import (
+    euclidean_above,
+    euclidean_below,
+    spectral_above,
+    spectral_below,
+)
+from ml2o_theory.intervals.tensor import IntervalTensor
+from ml2o_theory.models import RuleModel, TaskModel
+
+
+class Ends(NamedTuple):
+    """lower ≤ sup over the box ≤ upper, shape (...)."""
+
+    lower: Float[Tensor, " *boxes"]
+    upper: Float[Tensor, " *boxes"]
+
+
+def task_ends(task: TaskModel, x: IntervalTensor) -> dict[str, Ends]:
+    """M, L, ρ, τ: sup ‖∇l‖, ‖∇²l‖, ‖∇³l‖, ‖∇⁴l‖ over boxes x (..., d)."""
+    return {
+        "M": euclidean(task.gradient_on(x)),
+        "L": spectral(task.hessian_on(x)),
+        "rho": Ends(*task.third_norm_on(x)),
+        "tau": Ends(*task.fourth_norm_on(x)),
+    }
+
+
+def rule_ends(rule: RuleModel, z: IntervalTensor, phi: IntervalTensor) -> dict[str, Ends]:
+    """M_m1, M_m2, the blocks of L_m and ρ_m over boxes z (..., d) and φ (p,)."""
+    in_z, in_phi = rule.jacobians_on(z, phi)
+    blocks = {name: Ends(*ends) for name, ends in rule.second_norms_on(z, phi).items()}
+    return {
+        "M_m1": spectral(in_z),
+        "M_m2": spectral(in_phi),
+        **blocks,
+        "L_m": Ends(
+            torch.stack([ends.lower for ends in blocks.values()]).amax(0),
+            torch.stack([ends.upper for ends in blocks.values()]).amax(0),
+        ),
+        "rho_m": Ends(*rule.third_norm_on(z, phi)),
+    }
+
+
+def closed_loop_ends(
+    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
+) -> Ends:
+    """Q̄ = sup ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖ over boxes x (..., d) and φ (p,)."""
+    in_z, _ = rule.jacobians_on(task.gradient_on(x), phi)
+    unit = torch.eye(x.shape[-1], dtype=torch.float64)
+    return spectral(in_z @ task.hessian_on(x) + unit)
+
+
+def euclidean(v: IntervalTensor) -> Ends:
+    """Both ends of sup ‖v‖ over interval vectors (..., n)."""
+    return Ends(euclidean_below(v), euclidean_above(v))
+
+
+def spectral(K: IntervalTensor) -> Ends:
+    """Both ends of sup ‖K‖ over interval matrices (..., m, n)."""
+    return Ends(spectral_below(K), spectral_above(K))
+
+
+def over(covers: Ends, points: Ends) -> Ends:
+    """The supremum over a set, from boxes (…, k) that cover it and points (…, n) in it."""
+    return Ends(points.lower.amax(-1), covers.upper.amax(-1))
+
+
+def segments(a: IntervalTensor, b: IntervalTensor, pieces: int) -> IntervalTensor:
+    """Boxes (..., pieces, d) that cover the segments from every point of a to every one of b.
+
+    The k-th holds the points between a + s(b − a) for s = k/pieces and s = (k + 1)/pieces: a box
+    that holds both ends of a segment holds the segment.
+    """
+    knots = nodes(a, b, pieces + 1)
+    return IntervalTensor.hull_of(knots[..., :-1, :], knots[..., 1:, :])
+
+
+def nodes(a: IntervalTensor, b: IntervalTensor, count: int) -> IntervalTensor:
+    """Enclosures (..., count, d) of equally spaced points of the segments, the ends included."""
+    s = torch.linspace(0, 1, count, dtype=torch.float64).reshape(-1, 1)
+    return a.unsqueeze(-2) * (1 - s) + b.unsqueeze(-2) * s
