@@ -24,6 +24,9 @@ from ml2o_core.errors import InvalidArgument
 _DENSE = 64
 """Up to this dimension the matrix is formed and decomposed, which is faster and exact."""
 
+_TOLERANCES = (0.0, 1e-8, 1e-4, 1e-2)
+"""Relative accuracy of the eigenvalue that ARPACK is asked for, 0 for machine precision."""
+
 
 @dataclass(frozen=True)
 class RitzPair:
@@ -42,8 +45,8 @@ def extreme_eigenvalues(
 ) -> tuple[RitzPair, RitzPair]:
     """The smallest and the largest eigenvalue of a symmetric v ↦ Hv on R^d.
 
-    `steps` limits ARPACK's restarts; if they do not suffice, the best vectors found are returned,
-    and their residuals say so. H may be a Hessian-vector product in float64.
+    `steps` limits ARPACK's restarts; if they do not suffice, a looser tolerance is tried, and the
+    residuals say so. H may be a Hessian-vector product in float64.
     """
     if d < 1:
         raise InvalidArgument("d", d, "an integer ≥ 1")
@@ -53,7 +56,8 @@ def extreme_eigenvalues(
         H = torch.stack([matvec(e) for e in torch.eye(d, dtype=torch.float64)])
         vectors = torch.linalg.eigh((H + H.mT) / 2)[1]
         return _pair(matvec, vectors[:, 0]), _pair(matvec, vectors[:, -1])
-    low, high = (_arpack(matvec, d, steps, generator, which) for which in ("SA", "LA"))
+    start = torch.randn(d, generator=generator, dtype=torch.float64)
+    low, high = _arpack(matvec, start, steps, ends=2)
     return _pair(matvec, low), _pair(matvec, high)
 
 
@@ -68,34 +72,29 @@ def leading_right_vector(
     if d <= _DENSE:
         K = vmap(matvec)(torch.eye(d, dtype=torch.float64)).mT
         return torch.linalg.svd(K, full_matrices=False)[2][0]
-    return _from_arpack(gram, d, steps, start, "LA")
+    return _arpack(gram, start, steps, ends=1)[0]
 
 
 def _arpack(
-    matvec: Callable[[Tensor], Tensor], d: int, steps: int, generator: torch.Generator, which: str
-) -> Tensor:
-    start = torch.randn(d, generator=generator, dtype=torch.float64)
-    return _from_arpack(matvec, d, steps, start, which)
-
-
-def _from_arpack(
-    matvec: Callable[[Tensor], Tensor], d: int, steps: int, start: Tensor, which: str
-) -> Tensor:
-    last = start
+    matvec: Callable[[Tensor], Tensor], start: Tensor, steps: int, ends: int
+) -> list[Tensor]:
+    """Eigenvectors: of the largest eigenvalue (`ends` = 1), or of the smallest and the largest."""
 
     def product(v: Any) -> Any:
-        nonlocal last
-        last = torch.from_numpy(np.array(v, dtype=np.float64).reshape(-1))
-        return matvec(last).detach().numpy()
+        return matvec(torch.from_numpy(np.array(v, dtype=np.float64).reshape(-1))).detach().numpy()
 
+    d = start.numel()
     operator = LinearOperator((d, d), matvec=product, dtype=np.float64)
-    try:
-        vectors = eigsh(operator, k=1, which=which, v0=start.numpy(), maxiter=steps)[1]
-    except ArpackNoConvergence as stopped:
-        vectors = stopped.eigenvectors
-    if vectors.size == 0:
-        return last / last.norm()
-    return torch.from_numpy(vectors[:, 0].copy())
+    which = "BE" if ends == 2 else "LA"
+    for tolerance in _TOLERANCES:
+        try:
+            values, vectors = eigsh(
+                operator, k=ends, which=which, v0=start.numpy(), maxiter=steps, tol=tolerance
+            )
+        except ArpackNoConvergence:
+            continue
+        return [torch.from_numpy(vectors[:, i].copy()) for i in values.argsort()]
+    return [start] * ends
 
 
 def _pair(matvec: Callable[[Tensor], Tensor], v: Tensor) -> RitzPair:

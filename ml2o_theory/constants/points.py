@@ -6,10 +6,11 @@ A `PointSet` serves one kind of set. To sample a new kind of set, register it wi
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from flint import arb
@@ -27,19 +28,23 @@ _DECADES = 4
 """How far towards the center the draws at several scales reach."""
 
 
-class PointSet(Protocol):
+class PointSet(ABC):
     """A convex set of R^d, or a union of some."""
 
     @property
+    @abstractmethod
     def size(self) -> float:
         """Half the diameter, roughly: the unit of step lengths."""
 
+    @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
         """Points of the set: inside, at its border, and at several scales about its center."""
 
+    @abstractmethod
     def project(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         """The nearest point of the set, up to rounding."""
 
+    @abstractmethod
     def inside(self, x: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         """A point that is in the set without any doubt: x, or x moved by a few roundings."""
 
@@ -52,7 +57,7 @@ def point_set(shape: Any) -> PointSet:
 
 
 @dataclass(frozen=True)
-class BallPoints:
+class BallPoints(PointSet):
     """{x : ‖x − center‖ ≤ radius}."""
 
     center: Float[Tensor, " d"]
@@ -83,7 +88,7 @@ class BallPoints:
 
 
 @dataclass(frozen=True)
-class BoxPoints:
+class BoxPoints(PointSet):
     """A union of boxes {x : lower ≤ x ≤ upper}, float ends of shape (boxes, d); often a single one.
 
     Projecting goes to the nearest box.
