@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import torch
 from flint import arb_mat
@@ -22,20 +23,38 @@ def smooth_part(task: LassoTask) -> QuadraticTask:
     return QuadraticTask(task.A, task.b)
 
 
-class QuadraticModel(TaskModel):
-    """½‖Ax − b‖² as a function of exact H and c.
+@dataclass(frozen=True)
+class AffineOnBoxes:
+    """x ↦ Hx − c over boxes, from enclosures of the exact H (d, d) and c (d,).
 
-    Over a box, every x_j enters each entry of Hx − c once: the plain interval product is the range,
-    up to rounding.
+    Every x_j enters each entry once: the plain interval product is the range, up to rounding.
     """
+
+    H: IntervalTensor
+    c: IntervalTensor
+
+    @classmethod
+    def of(cls, quadratic: ExactQuadratic) -> Self:
+        return cls(enclose(quadratic.H), enclose(quadratic.c).squeeze(1))
+
+    def gradient(self, x: IntervalTensor) -> IntervalTensor:
+        """Hx − c over boxes (..., d)."""
+        return (self.H @ x.unsqueeze(-1)).squeeze(-1) - self.c
+
+    def hessian(self, x: IntervalTensor) -> IntervalTensor:
+        """H, once for each of the boxes (..., d)."""
+        return self.H.broadcast_to((*x.shape, x.shape[-1]))
+
+
+class QuadraticModel(TaskModel):
+    """½‖Ax − b‖², as a function of the exact H and c."""
 
     of: ClassVar[type[Task]] = QuadraticTask
 
     def __init__(self, task: QuadraticTask) -> None:
         super().__init__(task)
         self.exact = ExactQuadratic.of(task)
-        self.H = enclose(self.exact.H)
-        self.c = enclose(self.exact.c).squeeze(1)
+        self._on_boxes = AffineOnBoxes.of(self.exact)
 
     def gradient(self, x: arb_mat) -> arb_mat:
         return self.exact.gradient(x)
@@ -47,18 +66,27 @@ class QuadraticModel(TaskModel):
         return arb_mat(x.nrows(), 1)
 
     def gradient_on(self, x: IntervalTensor) -> IntervalTensor:
-        return (self.H @ x.unsqueeze(-1)).squeeze(-1) - self.c
+        return self._on_boxes.gradient(x)
 
     def hessian_on(self, x: IntervalTensor) -> IntervalTensor:
-        return self.H.broadcast_to((*x.shape, x.shape[-1]))
+        return self._on_boxes.hessian(x)
+
+    def difference_on(
+        self, other: TaskModel, x: IntervalTensor
+    ) -> tuple[IntervalTensor, IntervalTensor]:
+        """From the exact H − H' and c − c', where the other task is quadratic too."""
+        if not isinstance(other, QuadraticModel):
+            return super().difference_on(other, x)
+        apart = AffineOnBoxes.of(self.exact - other.exact)
+        return apart.gradient(x), apart.hessian(x)
 
     def third_norm_on(self, x: IntervalTensor) -> tuple[Tensor, Tensor]:
-        return _no_derivative(x)
+        return _zeros(x)
 
     def fourth_norm_on(self, x: IntervalTensor) -> tuple[Tensor, Tensor]:
-        return _no_derivative(x)
+        return _zeros(x)
 
 
-def _no_derivative(x: IntervalTensor) -> tuple[Tensor, Tensor]:
+def _zeros(x: IntervalTensor) -> tuple[Tensor, Tensor]:
     zero = torch.zeros_like(x.lower[..., 0])
     return zero, zero

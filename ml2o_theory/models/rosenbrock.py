@@ -77,12 +77,21 @@ class RosenbrockModel(TaskModel):
         return concatenate([own, last], dim=-1) - _padded(u.square() * (2 * c), (1, 0))
 
     def hessian_on(self, x: IntervalTensor) -> IntervalTensor:
-        u, v, c = x[..., :-1], x[..., 1:], self.c
-        bend = u.square() * (as_interval(c) * 12.0) - v * (4 * c) + 2.0
-        diagonal = _padded(bend, (0, 1)) + pad(2 * c, (1, 0))
-        coupling = u * (-4 * c)
-        above = IntervalTensor(*(torch.diag_embed(e, 1) for e in (coupling.lower, coupling.upper)))
-        return diagonal.diag_embed() + above + above.mT
+        first_terms = pad(torch.full_like(self.c, 2.0), (0, 1)).diag()
+        return _valley_hessian(as_interval(self.c), x) + first_terms
+
+    def difference_on(
+        self, other: TaskModel, x: IntervalTensor
+    ) -> tuple[IntervalTensor, IntervalTensor]:
+        """Of Σ (c_k − c'_k)(x_{k+1} − x_k²)²: the other terms are the same."""
+        if not isinstance(other, RosenbrockModel):
+            return super().difference_on(other, x)
+        u, v, apart = x[..., :-1], x[..., 1:], as_interval(self.c) - other.c
+        four = torch.full_like(self.c, 4.0)
+        linear = (as_interval(end) * -four for end in (v.lower, v.upper))
+        own = IntervalTensor.hull_of(*(_cubic_range(four, b, u) for b in linear)) * apart
+        gradient = _padded(own, (0, 1)) + _padded((v - u.square()) * (apart * 2.0), (1, 0))
+        return gradient, _valley_hessian(apart, x)
 
     def third_norm_on(self, x: IntervalTensor) -> tuple[Tensor, Tensor]:
         return third_norm(self.c, x)
@@ -91,6 +100,16 @@ class RosenbrockModel(TaskModel):
         """24 max c_k, everywhere: ∇⁴l is diagonal, without an entry for x_d."""
         norm = as_interval(self.c) * 24.0
         return norm.lower.amax().expand(x.shape[:-1]), norm.upper.amax().expand(x.shape[:-1])
+
+
+def _valley_hessian(c: IntervalTensor, x: IntervalTensor) -> IntervalTensor:
+    """The Hessian of Σ c_k (x_{k+1} − x_k²)²: every coordinate enters each entry once."""
+    u, v = x[..., :-1], x[..., 1:]
+    bend = (u.square() * 12.0 - v * 4.0) * c
+    diagonal = _padded(bend, (0, 1)) + _padded(c * 2.0, (1, 0))
+    coupling = u * c * -4.0
+    above = IntervalTensor(*(torch.diag_embed(e, 1) for e in (coupling.lower, coupling.upper)))
+    return diagonal.diag_embed() + above + above.mT
 
 
 def _cubic_range(a: Values, b: IntervalTensor, x: IntervalTensor) -> IntervalTensor:

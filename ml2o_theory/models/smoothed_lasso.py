@@ -12,7 +12,7 @@ from ml2o_core.tasks.base import Task
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_core.tasks.smoothed_lasso import SmoothedLassoTask
 from ml2o_theory.arithmetic import exact
-from ml2o_theory.intervals.tensor import IntervalTensor
+from ml2o_theory.intervals.tensor import IntervalTensor, as_interval
 from ml2o_theory.models.base import TaskModel
 from ml2o_theory.models.pseudo_huber import PseudoHuber
 from ml2o_theory.models.quadratic import QuadraticModel
@@ -55,6 +55,17 @@ class SmoothedLassoModel(TaskModel):
 
     def hessian_on(self, x: IntervalTensor) -> IntervalTensor:
         return self.fit.hessian_on(x) + (self.psi.second(x) * self.weight).diag_embed()
+
+    def difference_on(
+        self, other: TaskModel, x: IntervalTensor
+    ) -> tuple[IntervalTensor, IntervalTensor]:
+        """The fits' difference and (λ − λ')ψ, where the other task has the same ε."""
+        if not isinstance(other, SmoothedLassoModel) or other.psi != self.psi:
+            return super().difference_on(other, x)
+        gradient, hessian = self.fit.difference_on(other.fit, x)
+        weight = as_interval(self.weight) - other.weight
+        bend = self.psi.second(x) * weight
+        return gradient + self.psi.first(x) * weight, hessian + bend.diag_embed()
 
     def third_norm_on(self, x: IntervalTensor) -> tuple[Tensor, Tensor]:
         return self._largest(self.psi.third_supremum(x))
