@@ -1,4 +1,4 @@
-"""Lemmas 2–6, 8–11, 13 and Proposition 1 in closed form, at the uniform level.
+"""Lemmas 2–11, 13 and Proposition 1 in closed form, at the uniform level.
 
 `c` holds one value for each constant, by symbol. `recursion` evaluates the bounds; these formulas
 are the statements as THEORY prints them, written independently of it, and the tests hold one
@@ -56,6 +56,24 @@ def L_J(c: Values, T: int) -> Number:
 def L_g(c: Values, T: int) -> Number:
     """Lemma 6: the Lipschitz constant of ∇g_T in φ."""
     return c["M"] * L_J(c, T) + c["L"] * P(c, T) ** 2
+
+
+def L_K(c: Values, T: int) -> Number:
+    """Lemma 7: the Lipschitz constant of ∂J_T/∂φ in φ."""
+
+    def added(t: int) -> Number:
+        gradient = c["L"] * L_J(c, t) + c["rho"] * P(c, t) ** 2
+        hessian = c["tau"] * P(c, t) ** 3 + 3 * c["rho"] * P(c, t) * L_J(c, t)
+        rule = c["rho_m"] * V(c, t) ** 3 + 3 * c["L_m"] * V(c, t) * gradient
+        return rule + c["M_m1"] * hessian
+
+    return sum(Q(c) ** (T - 1 - t) * added(t) for t in range(T))
+
+
+def rho_g(c: Values, T: int) -> Number:
+    """Lemma 7: the Lipschitz constant of ∇²g_T in φ."""
+    by_path = c["M"] * L_K(c, T) + 3 * c["L"] * P(c, T) * L_J(c, T)
+    return by_path + c["rho"] * P(c, T) ** 3
 
 
 def M_g(c: Values, T: int) -> Number:

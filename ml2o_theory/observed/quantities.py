@@ -14,6 +14,7 @@ class Quantity(StrEnum):
     STEP_JACOBIAN_PHI = "B_{T−1}"
     JACOBIAN = "J_T"
     RISK_GRADIENT = "∇g_T"
+    RISK_HESSIAN = "∇²g_T"
 
 
 class Between(StrEnum):

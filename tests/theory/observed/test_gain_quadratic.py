@@ -10,21 +10,29 @@ import torch
 from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+from ml2o_theory.observed.gain_quadratic import Instance, observe
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.tasks.quadratic import QuadraticTask
-from ml2o_theory.constants.gain_quadratic import pair_region
+from ml2o_theory.comparisons import Comparison
+from ml2o_theory.constants.gain_quadratic import gain_instance, pair_region
 from ml2o_theory.enclosure import Enclosure
 from ml2o_theory.exact_quadratic import QuadraticPair
+from ml2o_theory.instances import Instance
 from ml2o_theory.observed.autodiff import risk_gradients
-from ml2o_theory.observed.gain_quadratic import Instance, observe
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
-from ml2o_theory.regions import ParameterInterval, Region
+from ml2o_theory.regions import ParameterInterval, Region, as_ball
 
 AUTODIFF = 1e-11
 """Rounding of float64 over at most 6 steps, relative to the sizes and the growth below."""
+
+
+def observe(observed: Observed, instance: Instance, region: Region, steps: int) -> list[Enclosure]:
+    comparison = Comparison(instance, observed.between, steps)
+    comparison.check_within(region)
+    return comparison.observed(observed.quantity, region)
 
 
 def scalar_pair(a: float, b: float, x0: float) -> QuadraticPair:
@@ -47,7 +55,7 @@ def sum_of_sizes(task: QuadraticTask, x0: Tensor) -> float:
 
 def gradient_gaps(pair: QuadraticPair, region: Region, phi: float, steps: int) -> list[Enclosure]:
     observed = Observed(Quantity.RISK_GRADIENT, Between.TASKS)
-    return observe(observed, Instance(pair, phi), region, steps)
+    return observe(observed, gain_instance(pair, phi), region, steps)
 
 
 DYADIC = st.integers(-24, 24).map(lambda k: k / 8)
@@ -68,17 +76,18 @@ def test_the_enclosure_contains_the_exact_gap(
 
 
 def exact_run(a: fmpq, x: fmpq, phi: fmpq, T: int) -> dict[Quantity, fmpq]:
-    """Every quantity of T steps on l = ½(ax − 1)², from Eq. 1 and Eq. 2 in rationals."""
-    J, A = fmpq(0), 1 - phi * a * a
+    """Every quantity of T steps on l = ½(ax − 1)², from Eq. 1, Eq. 2 and its derivative."""
+    J, K, A = fmpq(0), fmpq(0), 1 - phi * a * a
     for _ in range(T):
         B = -a * (a * x - 1)
-        x, J = x + phi * B, A * J + B
+        x, J, K = x + phi * B, A * J + B, A * K - 2 * a * a * J
     return {
         Quantity.ITERATE: x,
         Quantity.STEP_JACOBIAN_X: A,
         Quantity.STEP_JACOBIAN_PHI: B,
         Quantity.JACOBIAN: J,
         Quantity.RISK_GRADIENT: a * (a * x - 1) * J,
+        Quantity.RISK_HESSIAN: a * a * J * J + a * (a * x - 1) * K,
     }
 
 
@@ -97,14 +106,24 @@ def test_every_quantity_of_every_comparison_contains_the_exact_one(
         Between.STARTS_AND_PARAMETERS: exact_run(a_, x_ + fmpq(1, 2), other, T),
     }
     for between, quantity in product(Between, Quantity):
-        (*_, found) = observe(Observed(quantity, between), Instance(pair, *phis), region, T)
+        (*_, found) = observe(Observed(quantity, between), gain_instance(pair, *phis), region, T)
         difference = first[quantity] - second[between][quantity]
         size = max(difference, -difference)
         assert found.lower.value.fmpq() <= size <= found.upper.value.fmpq()
         assert found.upper.value.fmpq() - found.lower.value.fmpq() <= size * fmpq(1, 10**13)
     for run in (first, second[Between.STARTS_AND_PARAMETERS]):
         away = run[Quantity.ITERATE] - x_
-        assert max(away, -away) <= region.x.radius.fmpq()
+        assert max(away, -away) <= as_ball(region.x).radius.fmpq()
+
+
+@given(DYADIC, DYADIC, DYADIC, st.integers(1, 6))
+def test_the_hessian_is_the_second_derivative_of_the_closed_form(
+    a: float, x0: float, phi: float, T: int
+) -> None:
+    """g_T = ½(a x_0 − 1)²(1 − φa²)^{2T}, twice differentiated."""
+    a_, x_, phi_ = (fmpq(*v.as_integer_ratio()) for v in (a, x0, phi))
+    by_hand = T * (2 * T - 1) * a_**4 * (a_ * x_ - 1) ** 2 * (1 - phi_ * a_**2) ** (2 * T - 2)
+    assert exact_run(a_, x_, phi_, T)[Quantity.RISK_HESSIAN] == by_hand
 
 
 @given(st.from_type(QuadraticPair), st.floats(-1, 2), st.integers(1, 6))
@@ -148,8 +167,10 @@ def test_only_instances_of_the_region_are_observed() -> None:
     with pytest.raises(InvalidArgument, match="φ"):
         gradient_gaps(pair, region, 0.6, 5)
     with pytest.raises(InvalidArgument, match="φ"):
-        observe(Observed(Quantity.ITERATE, Between.PARAMETERS), Instance(pair, 0.1, 0.6), region, 5)
+        observe(
+            Observed(Quantity.ITERATE, Between.PARAMETERS), gain_instance(pair, 0.1, 0.6), region, 5
+        )
     with pytest.raises(InvalidArgument, match="steps"):
         gradient_gaps(pair, region, 0.1, 6)
-    with pytest.raises(InvalidArgument, match="this pair"):
+    with pytest.raises(InvalidArgument, match="this data"):
         gradient_gaps(scalar_pair(1.0, 2.0, 0.25), region, 0.1, 5)

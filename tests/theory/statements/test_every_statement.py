@@ -16,12 +16,11 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckVerdict, Vacuity
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory import closed_forms
+from ml2o_theory.checks import check_with
 from ml2o_theory.constants.base import MEANING
-from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_instances
 from ml2o_theory.levels import uniform
-from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.registry import statement, statements
 from ml2o_theory.statements.base import Statement
@@ -32,6 +31,7 @@ CLOSED_FORMS: dict[str, Callable[[dict[str, fmpq], int], fmpq]] = {
     "lemma04": lambda c, T: closed_forms.L_B(c, T - 1) * c["delta_phi"],
     "lemma05": lambda c, T: closed_forms.L_J(c, T) * c["delta_phi"],
     "lemma06": lambda c, T: closed_forms.L_g(c, T) * c["delta_phi"],
+    "lemma07": lambda c, T: closed_forms.rho_g(c, T) * c["delta_phi"],
     "lemma08": closed_forms.delta_x,
     "lemma09": lambda c, T: closed_forms.Delta_A(c, T - 1),
     "lemma10": lambda c, T: closed_forms.Delta_B(c, T - 1),
@@ -64,9 +64,9 @@ def test_all_hold_on_every_certified_instance(
     L = max(pair.first.gram_norm().item(), pair.second.gram_norm().item(), 1.0)
     phi = ParameterInterval(ends[0] / L, ends[1] / L)
     constants = pair_constants(pair, pair_region(pair, phi, T))
-    instance = Instance(pair, phi.lower, phi.upper)
+    instance = gain_instance(pair, phi.lower, phi.upper)
     for member in OBSERVED.values():
-        for check in check_instances(member, instance, constants, sorted({1, T}), "pair"):
+        for check in check_with(member, instance, constants, sorted({1, T}), tasks="pair"):
             event(f"{member.number}: {check.verdict.value}")
             assert check.verdict in {CheckVerdict.HOLDS, CheckVerdict.ATTAINED}, (
                 f"{member.number}, T = {check.T}: {check.reason}"
@@ -100,8 +100,8 @@ def test_it_is_slack_for_a_contracting_rule(name: str) -> None:
     pair = QuadraticPair(first, second, 0.01 * data[0], 0.02 * data[0])
     L = first.gram_norm().item()
     constants = pair_constants(pair, pair_region(pair, ParameterInterval(0.5 / L, 1 / L), 20))
-    instance = Instance(pair, 1 / L, 0.5 / L)
-    (check,) = check_instances(OBSERVED[name], instance, constants, [20], "close tasks")
+    instance = gain_instance(pair, 1 / L, 0.5 / L)
+    (check,) = check_with(OBSERVED[name], instance, constants, [20], tasks="close tasks")
     assert check.verdict is CheckVerdict.HOLDS
     assert check.ratio is not None
     assert float(check.ratio.upper.value) < 0.5
@@ -121,6 +121,10 @@ FORMULA_DEFECTS = [
     ("lemma06", "b.L_J + score.L", "b.L_J - score.L"),
     ("lemma06", "score.L * b.P * b.J", "score.L * b.P"),
     ("lemma06", "score.M * b.L_J", "b.L_J"),
+    ("lemma07", "score.M * b.L_K", "b.L_K"),
+    ("lemma07", "b.L_K + curvature", "b.L_K - curvature"),
+    ("lemma07", "3 * score.L", "2 * score.L"),
+    ("lemma07", "+ score.rho * b.P * b.P * b.P", "+ score.rho * b.P * b.P"),
     ("lemma08", ".delta_x", ".Delta_J"),
     ("lemma09", ".Delta_A", ".Delta_B"),
     ("lemma10", "last_jacobian_bounds(steps).Delta_B", "steps[-1].Delta"),
@@ -154,4 +158,4 @@ def test_a_statement_that_observes_nothing_is_refused() -> None:
     )
     constants = pair_constants(pair, pair_region(pair, ParameterInterval(0.0, 1.0), 2))
     with pytest.raises(InvalidArgument, match="what is observed"):
-        check_instances(Silent(), Instance(pair, 0.5), constants, [1], "one task")
+        check_with(Silent(), gain_instance(pair, 0.5), constants, [1], tasks="one task")
