@@ -49,14 +49,18 @@ Not checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
+
+from sympy import Expr
 
 from ml2o_core.results import Level
 from ml2o_theory.enclosure import Norm
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.symbolic.quantities import rho_g
+from ml2o_theory.symbolic.symbols import T, delta_phi
 
 
 class Lemma07(Statement):
@@ -65,23 +69,8 @@ class Lemma07(Statement):
     name: ClassVar[str] = "lemma07"
     number: ClassVar[str] = "Lemma 7"
     title: ClassVar[str] = "Lipschitz constant of the Hessian of the optimizer's risk"
-    latex: ClassVar[str] = (
-        r"\| \nabla^2 g_T(\varphi) - \nabla^2 g_T(\varphi') \|"
-        r" \le ( M L_{K,T} + 3 L P_T L_{J,T} + \rho P_T^3 ) \| \varphi - \varphi' \|"
-    )
-    glossary: ClassVar[Mapping[str, str]] = {
-        r"L_{K,T} = \sum_{t=0}^{T-1} Q^{T-1-t} ( \rho_m V_t^3"
-        r" + 3 L_m V_t ( L L_{J,t} + \rho P_t^2 )"
-        r" + M_{m1} ( \tau P_t^3 + 3 \rho P_t L_{J,t} ) )": "bounds how φ moves the second "
-        "derivative of the last iterate",
-        r"L_{J,T} = \sum_{t=0}^{T-1} Q^{T-1-t}"
-        r" ( L_{A,t} P_t + L_{B,t} )": "bounds how φ moves the Jacobian of the last iterate",
-        r"L_{A,t} = M_{m1} \rho P_t + L L_m V_t": "bounds how φ moves the step Jacobian in x",
-        r"L_{B,t} = L_m V_t": "bounds how φ moves the step Jacobian in φ",
-        r"V_t = L P_t + 1": "bounds the sensitivity of the rule's two inputs to φ",
-        r"P_t = M_{m2} \sum_{s=0}^{t-1} Q^s": "bounds the sensitivity of the iterate to φ",
-        r"Q = 1 + M_{m1} L": "bounds the growth of one step",
-    }
+    left: ClassVar[str] = r"\| \nabla^2 g_T(\varphi) - \nabla^2 g_T(\varphi') \|"
+    right: ClassVar[Expr] = rho_g.definition(T) * delta_phi
     hypotheses: ClassVar[tuple[str, ...]] = (
         "A3a–A3f for the task and the rule on X × Φ × Z",
         "a memoryless rule, and the same x_0 for both φ",

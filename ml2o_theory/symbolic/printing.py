@@ -53,10 +53,11 @@ class _Printer(LatexPrinter):
         return super()._print_Mul(Mul(*sorted(expr.args, key=_place), evaluate=False))
 
     def _as_ordered_terms(self, expr: Add, order: Any = None) -> list[Expr]:
-        return sorted(expr.args, key=_place_of_term)
+        is_index = expr.is_integer
+        return sorted(expr.args, key=lambda term: (is_index and term.is_Number, *_place_of(term)))
 
 
-def _place_of_term(term: Expr) -> tuple[Any, ...]:
+def _place_of(term: Expr) -> tuple[bool, list[tuple[int, int, str]]]:
     """What is subtracted comes last."""
     factors = sorted(Mul.make_args(term), key=_place)
     places = [_place(factor) for factor in factors if not factor.is_Number]
@@ -64,7 +65,12 @@ def _place_of_term(term: Expr) -> tuple[Any, ...]:
 
 
 def _place(factor: Expr) -> tuple[int, int, str]:
-    """Numbers, constants, powers of Q, quantities, sums and brackets, and what is compared."""
+    """Numbers, constants, powers of Q, quantities, sums and brackets, and what is compared.
+
+    Factors that don't commute have one place, and keep their order there.
+    """
+    if not factor.is_commutative:
+        return (3, 0, "")
     base = factor.as_base_exp()[0]
     if base.is_Number:
         return (0, 0, "")

@@ -10,15 +10,29 @@ makes P(T) an expression that is printed as P_T; `unfolded` puts in M_m2 S_T.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Function, Integer, Sum, Symbol, lambdify
+from sympy import Expr, Function, Sum, Symbol, lambdify
 from sympy.core.function import FunctionClass
 from sympy.printing.latex import LatexPrinter
 
 from ml2o_theory.symbolic.symbols import Q
 
 Definition = Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Something that must be 0: `claim` says what, `residue` is what was found."""
+
+    claim: str
+    residue: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is left."""
+        return self.residue == "0"
 
 
 class QuantityKind(FunctionClass):
@@ -37,21 +51,23 @@ class Quantity(Function, metaclass=QuantityKind):
     """One quantity after t steps."""
 
     nargs = 1
-    is_real = True
 
     def _latex(self, printer: LatexPrinter, exp: str | None = None) -> str:
         printed = self.symbol.replace("?", printer.doprint(self.args[0]))
         return printed if exp is None else f"{printed}^{{{exp}}}"
 
 
-def quantity(symbol: str, words: str) -> Callable[[Definition], QuantityKind]:
-    """Name a quantity; the decorated function is its definition."""
+def quantity(
+    symbol: str, words: str, *, commutative: bool = True
+) -> Callable[[Definition], QuantityKind]:
+    """Name a quantity; the decorated function is its definition. Matrices don't commute."""
 
     def name(definition: Definition) -> QuantityKind:
         attributes = {
             "symbol": symbol,
             "words": words,
             "definition": staticmethod(definition),
+            "is_commutative": commutative,
             "__doc__": definition.__doc__,
             "__module__": definition.__module__,
         }
@@ -91,8 +107,3 @@ def evaluated(expression: Expr, values: Mapping[Symbol, Any]) -> Any:
     # No module: Python's own + and · keep the numbers' kind, and its sum() takes any of them.
     function = lambdify(arguments, whole, modules=[{}])
     return function(*(values[symbol] for symbol in arguments))
-
-
-def at(expression: Expr, step: Symbol, value: int) -> Expr:
-    """The unfolded expression at step `value`, its sums written out."""
-    return unfolded(expression).subs(step, Integer(value)).doit()

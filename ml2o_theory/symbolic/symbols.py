@@ -6,6 +6,9 @@ key can be put in for symbols.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sympy import Symbol
 
 
@@ -29,6 +32,20 @@ T, t = (Symbol(name, integer=True, nonnegative=True) for name in ("T", "t"))
 
 UNIFORM_Q = 1 + M_m1 * L
 """What the paper puts in for Q."""
+
+CONSTANTS = {
+    str(symbol): symbol
+    for symbol in (M, L, rho, tau, M_m1, M_m2, L_m, rho_m, Delta, Delta_tilde, delta_x0, delta_phi)
+}
+"""By their keys in `MEANING`."""
+
+
+def at_uniform(values: Mapping[str, Any], horizon: int) -> dict[Symbol, Any]:
+    """Numbers for every symbol of a statement at the uniform level, from those of the constants."""
+    numbers = {symbol: values[key] for key, symbol in CONSTANTS.items()}
+    growth = 1 + values["M_m1"] * values["L"]
+    return {**numbers, Q: growth, T: horizon, t: horizon - 1}
+
 
 LATEX = {
     Delta_tilde: r"\tilde\Delta",
