@@ -12,12 +12,16 @@ from flint import arb, fmpq
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from ml2o_theory import closed_forms, recursion
+from ml2o_theory import recursion
 from ml2o_theory.arithmetic import log10, precision
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import uniform
 from ml2o_theory.recursion import Bounds, StepConstants, bounds
 from ml2o_theory.statements.proposition1 import Proposition1
+from ml2o_theory.symbolic import quantities
+from ml2o_theory.symbolic.quantity import QuantityKind, evaluated
+from ml2o_theory.symbolic.symbols import T as horizon
+from ml2o_theory.symbolic.symbols import at_uniform
 
 Values = dict[str, fmpq]
 
@@ -46,18 +50,21 @@ def after(c: dict[str, Any], T: int) -> Bounds:
     return bounds(uniform(c, T)[0])
 
 
+def closed(kind: QuantityKind, c: dict[str, Any], T: int) -> Any:
+    """The closed form of a quantity after T steps."""
+    return evaluated(kind(horizon), at_uniform(c, T))
+
+
 @given(values(), st.integers(1, 8))
 def test_the_recursion_is_the_closed_form(c: Values, T: int) -> None:
     for corner, reached in CORNERS.items():
         if reached(c, T):
             event(corner)
     b = after(c, T)
-    assert closed_forms.P(c, T) == b.P
-    assert closed_forms.L_J(c, T) == b.L_J
-    assert b.delta_x == closed_forms.delta_x(c, T)
-    assert b.Delta_J == closed_forms.Delta_J(c, T)
-    assert Proposition1().formula(*uniform(c, T)) == closed_forms.proposition1(c, T)
-    assert Proposition1().trivial_formula(*uniform(c, T)) == 2 * c["M"] * closed_forms.P(c, T)
+    for name in ("P", "L_J", "L_K", "delta_x", "Delta_J"):
+        assert getattr(b, name) == closed(getattr(quantities, name), c, T)
+    assert b.J == b.P
+    assert Proposition1().trivial_formula(*uniform(c, T)) == 2 * c["M"] * b.P
 
 
 def test_the_strategy_reaches_every_corner() -> None:
@@ -74,45 +81,22 @@ def test_the_strategy_reaches_every_corner() -> None:
 
 @given(values(), st.integers(1, 30))
 def test_the_geometric_sum_is_the_quotient_where_there_is_one(c: Values, t: int) -> None:
-    Q = closed_forms.Q(c)
+    Q = 1 + c["M_m1"] * c["L"]
     expected = fmpq(t) if Q == 1 else (Q**t - 1) / (Q - 1)
-    assert closed_forms.geometric_sum(Q, t) == expected
+    assert closed(quantities.S, c, t) == expected
 
 
 @given(values(), st.integers(0, 8))
 def test_the_gradients_of_two_tasks_part_by_delta_q_to_the_t(c: Values, t: int) -> None:
     """Δ + L δx_t = Δ Q^t, the identity that is special to Q = 1 + M_m1 L."""
     apart = c["Delta"] + c["L"] * after(c, t).delta_x
-    assert apart == c["Delta"] * closed_forms.Q(c) ** t
-
-
-@pytest.mark.parametrize("T", range(1, 5))
-def test_the_recursion_is_the_closed_form_in_symbols(T: int) -> None:
-    c = {symbol: sympy.Symbol(symbol, nonnegative=True) for symbol in MEANING}
-    difference = Proposition1().formula(*uniform(c, T)) - closed_forms.proposition1(c, T)
-    assert sympy.expand(difference) == 0
+    assert apart == c["Delta"] * (1 + c["M_m1"] * c["L"]) ** t
 
 
 def test_proposition_1_for_one_step_by_hand() -> None:
     c = {symbol: sympy.Symbol(symbol) for symbol in MEANING}
     by_hand = c["M"] * c["L_m"] * c["Delta"] + c["M_m2"] * c["Delta"] * (1 + c["M_m1"] * c["L"])
     assert sympy.expand(Proposition1().formula(*uniform(c, 1)) - by_hand) == 0
-
-
-def test_the_order_of_proposition_1_is_the_stated_one() -> None:
-    """Δ-term over Q^{2T} and Δ̃-term over T Q^{T−1}, at T = 400, against the limits in THEORY."""
-    c = {symbol: fmpq(2) for symbol in MEANING} | {"M_m1": fmpq(1, 2), "L": fmpq(3)}
-    M, L, rho, M_m1, M_m2, L_m = (float(c[s]) for s in ("M", "L", "rho", "M_m1", "M_m2", "L_m"))
-    Q, T = 1 + M_m1 * L, 400
-    numbers = {symbol: arb(value) for symbol, value in c.items()}
-    with precision():
-        by_delta = Proposition1().formula(*uniform(numbers | {"Delta_tilde": arb(0)}, T))
-        by_hessian = Proposition1().formula(*uniform(numbers | {"Delta": arb(0)}, T))
-        delta_rate = float((by_delta / arb(Q) ** (2 * T)).mid())
-        hessian_rate = float((by_hessian / (T * arb(Q) ** (T - 1))).mid())
-    inner = M / Q * (M_m1**2 * rho / (Q - 1) ** 3 + L * L_m / (Q - 1) ** 2)
-    assert delta_rate == pytest.approx(2 * M_m2 * (1 / (Q - 1) + inner), rel=1e-9)
-    assert hessian_rate == pytest.approx(2 * M * M_m1 * M_m2 / (Q - 1), rel=1e-2)
 
 
 @given(values(), st.integers(1, 6), st.sampled_from(sorted(MEANING)), SIZES)
@@ -176,6 +160,17 @@ MUTANTS = {
         "sign of L P in W": ("c.L_zz * c.L * b.P + c", "-c.L_zz * c.L * b.P + c"),
         "W without L_zφ": (" + c.L_zphi", ""),
     },
+    "second_derivative_step": {
+        "V without 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
+        "L_K without L_J": ("c.L * b.L_J + c.rho", "c.rho"),
+        "ρ P for ρ P²": ("c.rho * b.P * b.P\n", "c.rho * b.P\n"),
+        "one path of three": ("3 * rule_change", "2 * rule_change"),
+        "τ P² for τ P³": ("c.tau * b.P * b.P * b.P", "c.tau * b.P * b.P"),
+        "one ρ P L_J of three": ("3 * c.rho * b.P * b.L_J", "2 * c.rho * b.P * b.L_J"),
+        "ρ_m V² for ρ_m V³": ("c.rho_m * V * V * V", "c.rho_m * V * V"),
+        "L_K contracts": ("c.Q * b.L_K", "b.L_K"),
+        "L_K without M_m1": ("c.M_m1 * gradient_third", "gradient_third"),
+    },
     "step": {
         "P contracts": ("P = c.Q_P * b.P + c.M_m2", "P = b.P + c.M_m2"),
         "P uses M_m1": ("P = c.Q_P * b.P + c.M_m2", "P = c.Q_P * b.P + c.M_m1"),
@@ -202,12 +197,8 @@ def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
 
     def agree() -> bool:
         b = after(c, 3)
-        return (b.P, b.L_J, b.delta_x, b.Delta_J) == (
-            closed_forms.P(c, 3),
-            closed_forms.L_J(c, 3),
-            closed_forms.delta_x(c, 3),
-            closed_forms.Delta_J(c, 3),
-        )
+        names = ("P", "L_J", "L_K", "delta_x", "Delta_J")
+        return all(getattr(b, n) == closed(getattr(quantities, n), c, 3) for n in names)
 
     assert agree()
     planted = mutated(getattr(recursion, function), *MUTANTS[function][defect])
