@@ -170,10 +170,9 @@ def _optimum(device: torch.device) -> tuple[bool, str]:
 
 def _proposition1(device: torch.device) -> tuple[bool, str]:
     """Proposition 1 holds on two quadratic tasks, with certified constants."""
-    from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+    from ml2o_theory.checks import check_with
+    from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
     from ml2o_theory.exact_quadratic import QuadraticPair
-    from ml2o_theory.instance_checks import check_instances
-    from ml2o_theory.observed.gain_quadratic import Instance
     from ml2o_theory.regions import ParameterInterval
     from ml2o_theory.statements.proposition1 import Proposition1
 
@@ -181,8 +180,8 @@ def _proposition1(device: torch.device) -> tuple[bool, str]:
     pair = QuadraticPair(family.sample(draw), family.sample(draw), family.start(draw))
     interval = ParameterInterval(0.0, 0.1)
     constants = pair_constants(pair, pair_region(pair, interval, 5))
-    instance = Instance(pair, 0.05)
-    (check,) = check_instances(Proposition1(), instance, constants, [5], "the doctor's")
+    instance = gain_instance(pair, 0.05)
+    (check,) = check_with(Proposition1(), instance, constants, [5], tasks="the doctor's")
     return check.verdict is CheckVerdict.HOLDS, f"{check.verdict} at T = 5"
 
 

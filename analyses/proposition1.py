@@ -41,13 +41,12 @@ from ml2o_core.results import (
 from ml2o_core.seeding import generator
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.quadratic import Quadratic, QuadraticTask
+from ml2o_theory.checks import check_with
 from ml2o_theory.constants.base import MEANING, Constants
-from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
 from ml2o_theory.enclosure import Enclosure
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_instances
 from ml2o_theory.observed.autodiff import risk_gradients
-from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.statements.proposition1 import Proposition1
 
@@ -137,8 +136,8 @@ class Proposition1Artefact(Artefact):
         horizon: int,
     ) -> Iterator[Row]:
         horizons = range(1, horizon + 1)
-        checks = check_instances(
-            Proposition1(), Instance(pair, phi), constants, horizons, part.label
+        checks = check_with(
+            Proposition1(), gain_instance(pair, phi), constants, horizons, tasks=part.label
         )
         for check in checks:
             yield check.row(self.name, part.label, f"φ={gain:g}", f"T={check.T}")

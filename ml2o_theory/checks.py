@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckKind, Level
@@ -30,38 +31,20 @@ def check_instance(
 
     `levels` are all of the statement's by default; `tasks` says in words what the tasks are.
     """
-    levels = statement.levels if levels is None else levels
     comparison = comparison_of(statement, instance, max(horizons))
+    known = LevelConstants(comparison)
     return [
         check
-        for level in levels
+        for level in (statement.levels if levels is None else levels)
         for check in check_comparison(
-            statement, comparison, level_constants(comparison, level), horizons, level, tasks=tasks
+            statement, comparison, known[level], horizons, level, tasks=tasks
         )
     ]
 
 
-def comparison_of(statement: Statement, instance: Instance, steps: int) -> Comparison:
-    """The runs that the statement compares."""
-    if statement.observes is None:
-        raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
-    return Comparison(instance, statement.observes.between, steps)
-
-
-def level_constants(comparison: Comparison, level: Level) -> Constants | TubeConstants:
-    """The constants that `level` needs, on the smallest region that holds the runs."""
-    if level is Level.TRAJECTORY:
-        return tube_constants(comparison)
-    region = comparison.region
-    points = concatenate([*comparison.iterates], 0)
-    tasks = tuple(dict.fromkeys(comparison.tasks))
-    known = region_constants(tasks, comparison.rule, region, points, comparison.first_phi)
-    return Constants(region, {**known, **comparison.distances(region)})
-
-
-def check_comparison(
+def check_with(
     statement: Statement,
-    comparison: Comparison,
+    instance: Instance,
     constants: Constants | TubeConstants,
     horizons: Sequence[int],
     level: Level = Level.UNIFORM,
@@ -73,6 +56,51 @@ def check_comparison(
     Their region may be any that holds the runs; `InvalidArgument` if it is one of other data, of
     other parameters or of fewer steps.
     """
+    comparison = comparison_of(statement, instance, max(horizons))
+    if isinstance(constants, Constants):
+        apart = comparison.distances(constants.region)
+        constants = Constants(constants.region, {**constants, **apart})
+    return check_comparison(statement, comparison, constants, horizons, level, tasks=tasks)
+
+
+def comparison_of(statement: Statement, instance: Instance, steps: int) -> Comparison:
+    """The runs that the statement compares."""
+    if statement.observes is None:
+        raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
+    return Comparison(instance, statement.observes.between, steps)
+
+
+class LevelConstants:
+    """The constants of each level, on the smallest region that holds the runs; computed once."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+
+    def __getitem__(self, level: Level) -> Constants | TubeConstants:
+        return self._on_tube if level is Level.TRAJECTORY else self._on_region
+
+    @cached_property
+    def _on_tube(self) -> TubeConstants:
+        return tube_constants(self._comparison)
+
+    @cached_property
+    def _on_region(self) -> Constants:
+        runs, region = self._comparison, self._comparison.region
+        tasks, points = tuple(dict.fromkeys(runs.tasks)), concatenate(runs.iterates, 0)
+        known = region_constants(tasks, runs.rule, region, points, runs.first_phi)
+        return Constants(region, {**known, **runs.distances(region)})
+
+
+def check_comparison(
+    statement: Statement,
+    comparison: Comparison,
+    constants: Constants | TubeConstants,
+    horizons: Sequence[int],
+    level: Level = Level.UNIFORM,
+    *,
+    tasks: str = "two tasks",
+) -> list[StatementCheck]:
+    """`check_with` for runs that are known already; the constants include the distances."""
     if statement.observes is None:
         raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
     region, graph = constants.region, GRAPH.get(level, GraphMode.FULL)

@@ -61,12 +61,12 @@ class Comparison:
         """Both runs at the current precision, each computed once."""
         key = (ctx.prec, graph)
         if key not in self._at:
-            parts = self.instance.runs(self.between)
-            found = {
-                id(part): run(part.task, self.rule, part.x0, part.phi, self.steps, graph)
-                for part in parts
-            }
-            self._at[key] = found[id(parts[0])], found[id(parts[1])]
+            first, *others = dict.fromkeys(self.instance.runs(self.between))
+            found = [
+                run(part.task, self.rule, part.x0, part.phi, self.steps, graph)
+                for part in (first, *others)
+            ]
+            self._at[key] = found[0], found[-1]
         return self._at[key]
 
     def observed(
@@ -96,7 +96,9 @@ class Comparison:
         ]
 
     def _quantity(self, quantity: Quantity, graph: GraphMode) -> tuple[list[arb_mat], ...]:
-        return tuple(part.quantity(quantity) for part in self._runs(graph))
+        first, other = self._runs(graph)
+        found = first.quantity(quantity)
+        return found, found if other is first else other.quantity(quantity)
 
     def check_within(self, region: Region) -> None:
         """`InvalidArgument` unless the region is one of this data and holds the runs' parameters.
@@ -211,6 +213,8 @@ def columns(vectors: list[arb_mat]) -> IntervalTensor:
 
 
 def _subtract(first: list[arb_mat], other: list[arb_mat]) -> list[arb_mat]:
+    if first is other:
+        return [arb_mat(a.nrows(), a.ncols()) for a in first]
     return [a - b for a, b in zip(first, other, strict=True)]
 
 

@@ -16,13 +16,23 @@ from ml2o_theory.observed.quantities import Between
 from ml2o_theory.regions import sample_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunOf:
-    """One run: a task, a start x_0 of shape (d,) and φ of shape (p,)."""
+    """One run: a task, a start x_0 of shape (d,) and φ of shape (p,). Equal if all data is."""
 
     task: TaskModel
     x0: Float[Tensor, " d"]
     phi: Float[Tensor, " p"]
+
+    @cached_property
+    def _id(self) -> str:
+        return sample_id([*self.task.task.tensors().values(), self.x0, self.phi])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunOf) and self._id == other._id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +61,11 @@ class Instance:
 
     @cached_property
     def models(self) -> tuple[TaskModel, TaskModel]:
-        """The models of the two tasks."""
-        return task_model(self.first), task_model(self.second)
+        """The models of the two tasks; one model twice where their data is the same."""
+        first, second = (list(task.tensors().values()) for task in (self.first, self.second))
+        model = task_model(self.first)
+        same = type(self.first) is type(self.second) and sample_id(first) == sample_id(second)
+        return model, model if same else task_model(self.second)
 
     @cached_property
     def rule_model(self) -> RuleModel:

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from functools import reduce
 
+import torch
 from flint import arb
 from jaxtyping import Float
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.results import EndMethod
 from ml2o_theory.arithmetic import exact, identity, norm, precision, vector
-from ml2o_theory.closed_forms import geometric_sum
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.quadratic import (
     gradient_norm_on_ball,
@@ -32,8 +33,25 @@ from ml2o_theory.constants.quadratic import (
 from ml2o_theory.constants.spectral import cholesky, spectral_norm
 from ml2o_theory.enclosure import Enclosure, Norm, maximum
 from ml2o_theory.exact_quadratic import ExactQuadratic, QuadraticPair
+from ml2o_theory.instances import Instance
 from ml2o_theory.regions import Ball, ParameterInterval, Region, as_ball
 from ml2o_theory.task_difference import gradient_difference, hessian_difference
+
+
+def gain_instance(pair: QuadraticPair, phi: float, other_phi: float | None = None) -> Instance:
+    """The pair with the scalar gain rule, at φ and, for statements that compare two, φ'."""
+    params, other = (
+        {"gain": torch.tensor(value, dtype=torch.float64)} for value in (phi, other_phi or 0.0)
+    )
+    return Instance(
+        rule=LinearGain(),
+        params=params,
+        first=pair.first,
+        second=pair.second,
+        x0=pair.x0,
+        other_x0=pair.other_x0,
+        other_params=None if other_phi is None else other,
+    )
 
 
 def pair_region(pair: QuadraticPair, phi: ParameterInterval, steps: int) -> Region:
@@ -72,7 +90,7 @@ def _travel(
     w_lowest = 1 - (highest * norm_H).max(arb(0))
     w_highest = 1 - (lowest * norm_H).min(arb(0))
     w = w_highest.max(-w_lowest).upper()
-    travel = abs(lowest).max(abs(highest)) * geometric_sum(w, steps) * norm(g)
+    travel = abs(lowest).max(abs(highest)) * _geometric_sum(w, steps) * norm(g)
     factor = cholesky(quadratic.H)
     if factor is not None:
         # w^t ≥ −max(−w_lowest, 0)^t, and this is worst at t = 1 or at t = T.
@@ -81,6 +99,14 @@ def _travel(
         distance = norm(factor.transpose().solve(factor.solve(g)))
         travel = travel.min(growth * distance)
     return travel
+
+
+def _geometric_sum(w: arb, t: int) -> arb:
+    """Σ_{s<t} w^s by Horner's rule: the quotient (w^t − 1)/(w − 1) is lost near w = 1."""
+    total = arb(0)
+    for _ in range(t):
+        total = w * total + 1
+    return total
 
 
 def pair_constants(pair: QuadraticPair, region: Region) -> Constants:

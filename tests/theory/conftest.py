@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ml2o_core.tasks.quadratic import QuadraticTask
-from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+from ml2o_theory.checks import check_with
+from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_instances
-from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.registry import statement
 from ml2o_theory.verdict import StatementCheck
@@ -105,7 +104,9 @@ def check_by_hand() -> Callable[..., StatementCheck]:
         x0, other = (torch.tensor(starts[k], dtype=torch.float64) for k in (0, -1))
         pair = QuadraticPair(diagonal(*first), diagonal(*(second or first)), x0, other)
         constants = pair_constants(pair, pair_region(pair, ParameterInterval(*sorted(phis)), T))
-        (found,) = check_instances(statement(name), Instance(pair, *phis), constants, [T], "hand")
+        (found,) = check_with(
+            statement(name), gain_instance(pair, *phis), constants, [T], tasks="hand"
+        )
         return found
 
     return check

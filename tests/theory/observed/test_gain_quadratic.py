@@ -10,7 +10,6 @@ import torch
 from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
-from ml2o_theory.observed.gain_quadratic import Instance, observe
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument

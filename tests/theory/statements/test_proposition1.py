@@ -16,12 +16,11 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckVerdict, Vacuity
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory import recursion
+from ml2o_theory.checks import check_with
 from ml2o_theory.constants.base import MEANING, Constants
-from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
+from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
-from ml2o_theory.instance_checks import check_instances
 from ml2o_theory.levels import uniform
-from ml2o_theory.observed.gain_quadratic import Instance
 from ml2o_theory.regions import ParameterInterval
 from ml2o_theory.statements.proposition1 import Proposition1
 from ml2o_theory.verdict import StatementCheck
@@ -31,7 +30,7 @@ def checks(
     pair: QuadraticPair, phi: ParameterInterval, at: float, *horizons: int
 ) -> list[StatementCheck]:
     constants = pair_constants(pair, pair_region(pair, phi, max(horizons)))
-    return check_instances(Proposition1(), Instance(pair, at), constants, horizons, "pair")
+    return check_with(Proposition1(), gain_instance(pair, at), constants, horizons, tasks="pair")
 
 
 def tight_pair(closeness: float) -> QuadraticPair:
@@ -144,7 +143,7 @@ def test_a_sampled_constant_cannot_violate_the_statement() -> None:
         region=constants.region.id,
     )
     guessed = Constants(constants.region, {**constants, "Delta": low})
-    (check,) = check_instances(Proposition1(), Instance(pair, 0.0), guessed, [1], "pair")
+    (check,) = check_with(Proposition1(), gain_instance(pair, 0.0), guessed, [1], tasks="pair")
     assert check.verdict is CheckVerdict.INCONCLUSIVE
     assert "no certified upper end" in check.reason
 
