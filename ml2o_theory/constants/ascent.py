@@ -73,8 +73,9 @@ def largest(
         point = {name: torch.cat([including[name], values]) for name, values in point.items()}
     n = len(next(iter(point.values())))
     directions = norm.random_directions(point, n, generator)
-    for _ in range(_POWER_STEPS):
-        values, directions = _power_step(norm, point, directions)
+    for _ in range(_POWER_STEPS if norm.wrt else 0):
+        directions = _power_step(norm, point, directions)
+    values = _finite(vmap(norm.at)(point, directions))
     kept = values.topk(min(search.starts, n)).indices
     current = _Starts(
         values[kept],
@@ -108,15 +109,10 @@ class _Starts:
     scale: Tensor
 
 
-def _power_step(
-    norm: DerivativeNorm, point: Point, directions: Directions
-) -> tuple[Tensor, Directions]:
-    """The directions after one step of the power method, and the values there."""
-    if not norm.wrt:
-        return _finite(vmap(norm.at)(point, directions)), directions
+def _power_step(norm: DerivativeNorm, point: Point, directions: Directions) -> Directions:
+    """The directions after one step of the power method."""
     (_, slopes), _ = _gradients(norm, point, directions)
-    stepped = tuple(normalised(s, u) for s, u in zip(slopes, directions, strict=True))
-    return _finite(vmap(norm.at)(point, stepped)), stepped
+    return tuple(normalised(s, u) for s, u in zip(slopes, directions, strict=True))
 
 
 def _gradients(

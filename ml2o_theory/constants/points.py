@@ -24,7 +24,7 @@ from ml2o_theory.regions import Ball, Box, ParameterInterval, Tube
 _LARGEST = 1e100
 """Larger sets are searched up to here: a part of a set still gives a lower end."""
 
-_DECADES = 4
+_DECADES = 8
 """How far towards the center the draws at several scales reach."""
 
 
