@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sympy import Expr, Function, Sum, Symbol, lambdify
@@ -102,8 +103,13 @@ def evaluated(expression: Expr, values: Mapping[Symbol, Any]) -> Any:
 
     Every free symbol of the unfolded expression needs a value; that of T or t must be an `int`.
     """
+    arguments, function = _as_function(expression)
+    return function(*(values[symbol] for symbol in arguments))
+
+
+@cache
+def _as_function(expression: Expr) -> tuple[list[Symbol], Callable[..., Any]]:
     whole = unfolded(expression)
     arguments = sorted(whole.free_symbols, key=str)
     # No module: Python's own + and · keep the numbers' kind, and its sum() takes any of them.
-    function = lambdify(arguments, whole, modules=[{}])
-    return function(*(values[symbol] for symbol in arguments))
+    return arguments, lambdify(arguments, whole, modules=[{}])
