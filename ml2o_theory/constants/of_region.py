@@ -15,14 +15,13 @@ from ml2o_theory.arithmetic import exact, float_above
 from ml2o_theory.constants.base import MEANING, Constants
 from ml2o_theory.constants.on_boxes import (
     Ends,
-    closed_loop_ends,
     euclidean,
+    loop_ends,
     rule_ends,
     spectral,
-    task_ends,
 )
 from ml2o_theory.enclosure import Enclosure, Norm, Witness
-from ml2o_theory.intervals.tensor import IntervalTensor
+from ml2o_theory.intervals.tensor import IntervalTensor, concatenate
 from ml2o_theory.models import RuleModel, TaskModel
 from ml2o_theory.regions import Ball, Box, ParameterInterval, Region, Shape
 
@@ -42,52 +41,41 @@ def region_constants(
     `points` of shape (n, d) are enclosures of points of X, and `phi` of shape (p,) one of a
     parameter in Φ: there the lower ends are attained. ∇lⁱ(points) lie in Z, as Z ⊇ ∇lⁱ(X).
     """
-    x, z, all_phi = (_box(shape).unsqueeze(0) for shape in (region.x, region.z, region.phi))
-    first, other = tasks[0], tasks[-1]
-    covers = [_ends(task, rule, x, z, all_phi[0]) for task in tasks]
-    attained = [_ends(task, rule, points, task.gradient_on(points), phi) for task in tasks]
-    covers[0] |= _apart(first, other, x)
-    attained[0] |= _apart(first, other, points)
+    x, z, box = (_box(shape) for shape in (region.x, region.z, region.phi))
+    # The box first, then the points: index 0 gives the upper ends, the others the lower ends.
+    x, all_phi = _beside(x, points), _beside(box, phi.expand(points.shape[0], -1))
+    found = [
+        loop_ends(task, rule, x, all_phi)
+        | rule_ends(rule, _beside(z, task.gradient_on(points)), all_phi)
+        for task in tasks
+    ]
+    gradient, hessian = tasks[0].difference_on(tasks[-1], x)
+    found[0] |= {"Delta": euclidean(gradient), "Delta_tilde": spectral(hessian)}
     return Constants(
         region,
         {
-            symbol: _supremum(
-                symbol,
-                [ends[symbol] for ends in covers if symbol in ends],
-                [ends[symbol] for ends in attained if symbol in ends],
-                points,
-                region.id,
+            symbol: _largest(
+                symbol, [ends[symbol] for ends in found if symbol in ends], points, region.id
             )
             for symbol in MEANING
-            if symbol in covers[0]
+            if symbol in found[0]
         },
     )
 
 
-def _ends(
-    task: TaskModel, rule: RuleModel, x: IntervalTensor, z: IntervalTensor, phi: IntervalTensor
-) -> dict[str, Ends]:
-    loop = closed_loop_ends(task, rule, x, phi)
-    return task_ends(task, x) | rule_ends(rule, z, phi) | {"Q_bar": loop}
+def _beside(box: IntervalTensor, points: IntervalTensor) -> IntervalTensor:
+    """A box (d,) and points (n, d) as (1 + n, d)."""
+    return concatenate([box.unsqueeze(0), points], 0)
 
 
-def _apart(first: TaskModel, other: TaskModel, x: IntervalTensor) -> dict[str, Ends]:
-    """Δ and Δ̃ over boxes x."""
-    gradient, hessian = first.difference_on(other, x)
-    return {"Delta": euclidean(gradient), "Delta_tilde": spectral(hessian)}
-
-
-def _supremum(
-    symbol: str, covers: list[Ends], attained: list[Ends], points: IntervalTensor, region: str
-) -> Enclosure:
-    """From each task's ends over the covering boxes, and at the points: the witness is one."""
-    upper = max(ends.upper.max().item() for ends in covers)
-    values = torch.stack([ends.lower for ends in attained])
-    best = values.amax(0).argmax()
+def _largest(symbol: str, each: list[Ends], points: IntervalTensor, region: str) -> Enclosure:
+    """The largest of the tasks' suprema, each over the box (index 0) and at the points."""
+    attained = torch.stack([ends.lower[1:] for ends in each])
+    best = attained.amax(0).argmax()
     return supremum(
         symbol,
-        values.max().item(),
-        upper,
+        attained.max().item(),
+        max(ends.upper[0].item() for ends in each),
         {"x": tuple(points.midpoint[best].tolist())},
         region,
     )

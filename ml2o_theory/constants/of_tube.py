@@ -27,16 +27,14 @@ from ml2o_theory.constants.base import STEPWISE, TubeConstants
 from ml2o_theory.constants.of_region import supremum
 from ml2o_theory.constants.on_boxes import (
     Ends,
-    closed_loop_ends,
     euclidean,
+    loop_ends,
     nodes,
-    over,
     rule_ends,
     segments,
     spectral,
-    task_ends,
 )
-from ml2o_theory.intervals.tensor import concatenate
+from ml2o_theory.intervals.tensor import IntervalTensor, concatenate
 
 POINTS = 3
 """Points of a segment at which lower ends are looked for: both ends and the middle."""
@@ -65,27 +63,41 @@ def tube_constants(comparison: Comparison) -> TubeConstants:
 
 def _ends(comparison: Comparison) -> dict[str, Ends]:
     """Both ends of every constant, for t = 0 … T."""
-    rule, phi, first_phi = comparison.rule, comparison.phi, comparison.first_phi
-    first, other = comparison.tasks
-    x1, x2 = comparison.iterates
-    on_x, between_x = segments(x1, x2, PIECES), nodes(x1, x2, POINTS)
-    z1, z12, z2 = comparison.gradients
-    on_z = concatenate([segments(z, z2, PIECES) for z in (z12, z1)], -2)
-    between_z = concatenate([nodes(z, z2, POINTS) for z in (z12, z1)], -2)
-    gradient, hessian = comparison.apart_at_other
-    ends = _over(task_ends(first, on_x), task_ends(first, between_x))
-    ends |= _over(rule_ends(rule, on_z, phi), rule_ends(rule, between_z, first_phi))
-    loop = closed_loop_ends(first, rule, between_x, first_phi)
-    ends["Q"] = over(closed_loop_ends(first, rule, on_x, phi), loop)
-    ends["Q_P"] = ends["Q"]
+    rule, (first, other), (x1, x2) = comparison.rule, comparison.tasks, comparison.iterates
+    z1, crossed, z2 = comparison.gradients
+    # Of each step the covering boxes, with all φ between the two, then the points, with one φ.
+    on_x = concatenate([segments(x1, x2, PIECES), nodes(x1, x2, POINTS)], -2)
+    ends = _over(loop_ends(first, rule, on_x, _beside(comparison, PIECES, POINTS)), PIECES)
+    paths = [(crossed, z2), (z1, z2)]
+    on_z = concatenate([segments(a, b, PIECES) for a, b in paths] + [z2.unsqueeze(-2)], -2)
+    on_z = concatenate([on_z, *(nodes(a, b, POINTS) for a, b in paths)], -2)
+    boxes = len(paths) * PIECES + 1
+    at = rule_ends(rule, on_z, _beside(comparison, boxes, len(paths) * POINTS))
+    ends |= _over(at, boxes)
+    # The last box and the last point are z².
+    ends["M_m2"] = Ends(at["M_m2"].lower[:, -1], at["M_m2"].upper[:, boxes - 1])
+    ends["Q"] = ends["Q_P"] = ends["Q_bar"]
     if other is not first:
-        ends["Q_P"] = closed_loop_ends(other, rule, x2, phi)
-    ends["M"] = euclidean(z1)
-    ends["M_m2"] = rule_ends(rule, z2, phi)["M_m2"]
-    ends["L_P"] = spectral(other.hessian_on(x2))
-    ends["Delta"], ends["Delta_tilde"] = euclidean(gradient), spectral(hessian)
+        at_other = loop_ends(other, rule, x2, comparison.phi.expand(comparison.steps + 1, -1))
+        ends["Q_P"], ends["L_P"] = at_other["Q_bar"], at_other["L"]
+    else:
+        ends["L_P"] = spectral(other.hessian_on(x2))
+    gradient, hessian = comparison.apart_at_other
+    ends["M"], ends["Delta"] = euclidean(z1), euclidean(gradient)
+    ends["Delta_tilde"] = spectral(hessian)
     return ends
 
 
-def _over(covers: dict[str, Ends], points: dict[str, Ends]) -> dict[str, Ends]:
-    return {symbol: over(ends, points[symbol]) for symbol, ends in covers.items()}
+def _over(ends: dict[str, Ends], boxes: int) -> dict[str, Ends]:
+    """The supremum for each step, from the `boxes` that cover its set and the points after them."""
+    return {
+        symbol: Ends(each.lower[:, boxes:].amax(-1), each.upper[:, :boxes].amax(-1))
+        for symbol, each in ends.items()
+    }
+
+
+def _beside(comparison: Comparison, boxes: int, points: int) -> IntervalTensor:
+    """Φ for each of the boxes, the first φ for each of the points: (T + 1, boxes + points, p)."""
+    phi, first_phi = comparison.phi, comparison.first_phi
+    both = concatenate([phi.expand(boxes, -1), first_phi.expand(points, -1)], 0)
+    return both.expand(comparison.steps + 1, -1, -1)

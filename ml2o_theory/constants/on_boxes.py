@@ -3,7 +3,7 @@
 Every function takes boxes with leading axes (..., d) and returns `Ends` of shape (...). Over a box
 the upper end is the certificate; over a degenerate box (a point) the lower end is attained there.
 A supremum over a set is at most the largest upper end over boxes that cover the set, and at least
-the largest lower end over points in it.
+the largest lower end over points in it: both go into one call, boxes and points side by side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ml2o_theory.intervals.norms import (
     spectral_above,
     spectral_below,
 )
-from ml2o_theory.intervals.tensor import IntervalTensor
+from ml2o_theory.intervals.tensor import IntervalTensor, stack
 from ml2o_theory.models import RuleModel, TaskModel
 
 
@@ -41,29 +41,47 @@ def task_ends(task: TaskModel, x: IntervalTensor) -> dict[str, Ends]:
     }
 
 
+def closed_loop_ends(
+    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
+) -> Ends:
+    """Q̄ = sup ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖ over boxes x (..., d) and φ (..., p)."""
+    return spectral(_closed_loop(task, rule, x, phi))
+
+
+def loop_ends(
+    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
+) -> dict[str, Ends]:
+    """`task_ends` and Q_bar in one call, for fewer decompositions of matrices."""
+    both = stack([task.hessian_on(x), _closed_loop(task, rule, x, phi)], 0)
+    (L, Q) = map(Ends, *spectral(both))
+    return {
+        "M": euclidean(task.gradient_on(x)),
+        "L": L,
+        "Q_bar": Q,
+        "rho": Ends(*task.third_norm_on(x)),
+        "tau": Ends(*task.fourth_norm_on(x)),
+    }
+
+
+def _closed_loop(
+    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
+) -> IntervalTensor:
+    in_z, _ = rule.jacobians_on(task.gradient_on(x), phi)
+    return in_z @ task.hessian_on(x) + torch.eye(x.shape[-1], dtype=torch.float64)
+
+
 def rule_ends(rule: RuleModel, z: IntervalTensor, phi: IntervalTensor) -> dict[str, Ends]:
-    """M_m1, M_m2, the blocks of L_m and ρ_m over boxes z (..., d) and φ (p,)."""
+    """M_m1, M_m2, L_m and its blocks, and ρ_m over boxes z (..., d) and φ (..., p)."""
     in_z, in_phi = rule.jacobians_on(z, phi)
     blocks = {name: Ends(*ends) for name, ends in rule.second_norms_on(z, phi).items()}
+    lower, upper = zip(*blocks.values(), strict=True)
     return {
         "M_m1": spectral(in_z),
         "M_m2": spectral(in_phi),
         **blocks,
-        "L_m": Ends(
-            torch.stack([ends.lower for ends in blocks.values()]).amax(0),
-            torch.stack([ends.upper for ends in blocks.values()]).amax(0),
-        ),
+        "L_m": Ends(torch.stack(lower).amax(0), torch.stack(upper).amax(0)),
         "rho_m": Ends(*rule.third_norm_on(z, phi)),
     }
-
-
-def closed_loop_ends(
-    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
-) -> Ends:
-    """Q̄ = sup ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖ over boxes x (..., d) and φ (p,)."""
-    in_z, _ = rule.jacobians_on(task.gradient_on(x), phi)
-    unit = torch.eye(x.shape[-1], dtype=torch.float64)
-    return spectral(in_z @ task.hessian_on(x) + unit)
 
 
 def euclidean(v: IntervalTensor) -> Ends:
@@ -74,11 +92,6 @@ def euclidean(v: IntervalTensor) -> Ends:
 def spectral(K: IntervalTensor) -> Ends:
     """Both ends of sup ‖K‖ over interval matrices (..., m, n)."""
     return Ends(spectral_below(K), spectral_above(K))
-
-
-def over(covers: Ends, points: Ends) -> Ends:
-    """The supremum over a set, from boxes (…, k) that cover it and points (…, n) in it."""
-    return Ends(points.lower.amax(-1), covers.upper.amax(-1))
 
 
 def segments(a: IntervalTensor, b: IntervalTensor, pieces: int) -> IntervalTensor:
