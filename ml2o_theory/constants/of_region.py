@@ -41,12 +41,16 @@ def region_constants(
     `points` of shape (n, d) are enclosures of points of X, and `phi` of shape (p,) one of a
     parameter in Φ: there the lower ends are attained. ∇lⁱ(points) lie in Z, as Z ⊇ ∇lⁱ(X).
     """
-    x, z, box = (_box(shape) for shape in (region.x, region.z, region.phi))
-    # The box first, then the points: index 0 gives the upper ends, the others the lower ends.
-    x, all_phi = _beside(x, points), _beside(box, phi.expand(points.shape[0], -1))
+    x, z, box = (_cover(shape) for shape in (region.x, region.z, region.phi))
+    # The boxes first, then the points: those give the upper ends, these the lower ends.
+    n = points.shape[0]
+    at_x, at_z = (
+        concatenate([box.expand(boxes.shape[0], -1), phi.expand(n, -1)], 0) for boxes in (x, z)
+    )
+    x = concatenate([x, points], 0)
     found = [
-        loop_ends(task, rule, x, all_phi)
-        | rule_ends(rule, _beside(z, task.gradient_on(points)), all_phi)
+        loop_ends(task, rule, x, at_x)
+        | rule_ends(rule, concatenate([z, task.gradient_on(points)], 0), at_z)
         for task in tasks
     ]
     gradient, hessian = tasks[0].difference_on(tasks[-1], x)
@@ -63,19 +67,15 @@ def region_constants(
     )
 
 
-def _beside(box: IntervalTensor, points: IntervalTensor) -> IntervalTensor:
-    """A box (d,) and points (n, d) as (1 + n, d)."""
-    return concatenate([box.unsqueeze(0), points], 0)
-
-
 def _largest(symbol: str, each: list[Ends], points: IntervalTensor, region: str) -> Enclosure:
-    """The largest of the tasks' suprema, each over the box (index 0) and at the points."""
-    attained = torch.stack([ends.lower[1:] for ends in each])
+    """The largest of the tasks' suprema, each over the covering boxes and at the points."""
+    n = points.shape[0]
+    attained = torch.stack([ends.lower[-n:] for ends in each])
     best = attained.amax(0).argmax()
     return supremum(
         symbol,
         attained.max().item(),
-        max(ends.upper[0].item() for ends in each),
+        max(ends.upper[:-n].max().item() for ends in each),
         {"x": tuple(points.midpoint[best].tolist())},
         region,
     )
@@ -93,15 +93,15 @@ def supremum(symbol: str, lower: float, upper: float, witness: Witness, region: 
     )
 
 
-def _box(shape: Shape | ParameterInterval) -> IntervalTensor:
-    """An interval vector that contains the set."""
+def _cover(shape: Shape | ParameterInterval) -> IntervalTensor:
+    """Boxes (k, d) that together contain the set."""
     match shape:
         case Box():
-            return shape.interval
+            return shape.interval.unsqueeze(0)
         case ParameterInterval():
-            return Box((shape.lower,), (shape.upper,)).interval
+            return Box((shape.lower,), (shape.upper,)).interval.unsqueeze(0)
         case Ball():
-            radius = torch.full((len(shape.center),), float_above(shape.radius)).double()
-            return IntervalTensor.about(torch.tensor(shape.center).double(), radius)
+            center = torch.tensor([shape.center], dtype=torch.float64)
+            return IntervalTensor.about(center, torch.full_like(center, float_above(shape.radius)))
         case _:
-            return IntervalTensor(shape.cover.lower.amin((0, 1)), shape.cover.upper.amax((0, 1)))
+            return shape.cover.reshape(-1, shape.cover.shape[-1])
