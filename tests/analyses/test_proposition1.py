@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from analyses.proposition1 import BOUND, GAP, PAIRS, ROUNDING, Proposition1Artefact, draw_pair
+from analyses.proposition1 import PAIRS, Proposition1Artefact, draw_pair
+from analyses.proposition1_page import GAP, ROUNDING, TRIVIAL, bound_label, fitted_growth
 from analyses.runner import run_artefacts
 from analyses.settings import Preset, RunSettings
 from ml2o_core.progress import Progress
-from ml2o_core.results import CheckVerdict, Results, Vacuity
+from ml2o_core.results import CheckVerdict, CurveRow, Level, Results, Vacuity
 from ml2o_theory.statements.proposition1 import Proposition1
 
+LEVELS = {Level.UNIFORM, Level.CLOSED_LOOP, Level.TRAJECTORY}
 INSTANCES = sum(len(pair.gains) for pair in PAIRS)
 
 
@@ -22,15 +24,17 @@ def results() -> Results:
 
 
 def test_every_certified_instance_holds(results: Results) -> None:
-    assert len(results.checks) == 20 * INSTANCES
+    assert len(results.checks) == 20 * INSTANCES * len(LEVELS)
     assert {row.verdict for row in results.checks} == {CheckVerdict.HOLDS}
+    assert {row.level for row in results.checks} == LEVELS
     assert {row.T for row in results.checks} == set(range(1, 21))
 
 
 def test_every_check_names_constants_that_are_there(results: Results) -> None:
-    assert len(results.constants) == 8 * len(PAIRS)
+    assert len(results.constants) == 11 * len(PAIRS)
     for row in results.checks:
-        assert len(row.constants) == 8
+        # A tube has its own constants at every step; they are not stored.
+        assert len(row.constants) == (0 if row.level is Level.TRAJECTORY else 8)
         assert all(id in results.constants for id in row.constants)
 
 
@@ -38,23 +42,49 @@ def test_the_expansive_rule_shows_the_growth_of_the_bound(results: Results) -> N
     """Q = 2: both grow by 4 a step; a rule that contracts stays far below."""
     curves = results.curves.where(panel="close tasks, expansive rule", quantity=GAP)
     for curve in curves:
-        if curve.method != "trivial bound":
+        if curve.method != TRIVIAL:
             before, after = curve.estimate[-2:]
             assert before is not None
             assert after is not None
             assert 10 ** (after - before) == pytest.approx(4.0, rel=0.1)
     contracting = results.curves.where(panel="close tasks", quantity=GAP)
-    (bound,) = (curve.estimate[-1] for curve in contracting if curve.method == BOUND)
+    uniform = bound_label(Level.UNIFORM)
+    (bound,) = (curve.estimate[-1] for curve in contracting if curve.method == uniform)
     others = [c.estimate[-1] for c in contracting if c.method.startswith("observed")]
     assert bound is not None
     assert all(value is not None and bound - value > 20 for value in others)
 
 
 def test_close_tasks_have_an_informative_bound_at_first(results: Results) -> None:
-    first = results.checks.where(tasks="close tasks", T=1)
-    last = results.checks.where(tasks="close tasks", T=20)
-    assert {row.vacuity for row in first} == {Vacuity.INFORMATIVE}
-    assert {row.vacuity for row in last} == {Vacuity.VACUOUS}
+    first, last = (results.checks.where(tasks="close tasks", T=T) for T in (1, 20))
+    assert {row.vacuity for row in first.where(level=Level.UNIFORM)} == {Vacuity.INFORMATIVE}
+    assert {row.vacuity for row in last.where(level=Level.UNIFORM)} == {Vacuity.VACUOUS}
+
+
+def test_each_level_is_sharper_than_the_one_before(results: Results) -> None:
+    """By many orders of magnitude, where the rule contracts; the trajectory is within 10⁴."""
+    for row in results.checks.where(tasks="close tasks", T=20, level=Level.UNIFORM):
+        bounds = []
+        for level in (Level.UNIFORM, Level.CLOSED_LOOP, Level.TRAJECTORY):
+            (same,) = results.checks.where(tasks="close tasks", T=20, level=level, rule=row.rule)
+            assert same.bound is not None
+            bounds.append(same.bound.upper.log10)
+            assert same.ratio is not None
+        assert bounds[0] > bounds[1] + 5 > bounds[2] + 5
+        assert same.ratio.upper.log10 > -4
+
+
+def test_the_fitted_growth_is_that_of_a_geometric_curve() -> None:
+    curve = CurveRow(
+        id="a/b",
+        artefact="a",
+        panel="p",
+        method="m",
+        quantity=GAP,
+        step=tuple(range(1, 11)),
+        estimate=tuple(0.5 * t + 3 for t in range(1, 11)),
+    )
+    assert fitted_growth(curve) == pytest.approx(10**0.5)
 
 
 def test_autodiff_agrees_with_the_enclosures(results: Results) -> None:
@@ -94,14 +124,14 @@ def test_its_page_has_every_row_that_a_sentence_points_to(tmp_path: Path) -> Non
     found = run_artefacts(["proposition1"], RunSettings(), tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     sentences = Proposition1Artefact().findings(found)
-    assert "holds in all 140" in sentences[0].text
+    assert "holds in all 420" in sentences[0].text
     for sentence in sentences:
         assert all(f'id="{row}"' in page for row in sentence.rows)
 
 
 def test_a_violation_is_said_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Proposition1.formula
-    monkeypatch.setattr(Proposition1, "formula", lambda *a: sound(*a) / 10**25)
+    monkeypatch.setattr(Proposition1, "formula", lambda *a: sound(*a) / 10**27)
     found = run_artefacts(["proposition1"], RunSettings(), tmp_path)
     first = Proposition1Artefact().findings(found)[0]
     assert "× VIOLATED" in first.text
