@@ -44,12 +44,13 @@ class PseudoHuber:
     def derivatives(self, u: arb) -> tuple[arb, arb, arb]:
         """ψ'(u), ψ''(u) and ψ'''(u)."""
         eps = exact(self.smoothing)
-        # From the ends of |u|: in a ball about 0, u·u reaches below 0.
-        nearest, farthest = u.abs_lower(), u.abs_upper()
-        low = (nearest * nearest + eps * eps).sqrt()
-        psi = low.union((farthest * farthest + eps * eps).sqrt())
-        slope, cos = u / psi, eps / psi
-        return slope, cos * cos / psi, -3 * slope * cos * cos / (psi * psi)
+        # From the ends of |u|: over a ball about 0, u·u reaches below 0, and so may the hull of ψ.
+        ends = (u.abs_lower(), u.abs_upper())
+        near, far = (1 / (w * w + eps * eps).sqrt() for w in ends)
+        reciprocal = near.union(far)
+        slope, cos = u * reciprocal, eps * reciprocal
+        second = cos * cos * reciprocal
+        return slope, second, -3 * slope * second * reciprocal
 
     def first(self, u: IntervalTensor) -> IntervalTensor:
         """The range of ψ' over intervals: it increases."""
