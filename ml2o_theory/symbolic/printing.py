@@ -53,15 +53,17 @@ class _Printer(LatexPrinter):
         return super()._print_Mul(Mul(*sorted(expr.args, key=_place), evaluate=False))
 
     def _as_ordered_terms(self, expr: Add, order: Any = None) -> list[Expr]:
-        is_index = expr.is_integer
-        return sorted(expr.args, key=lambda term: (is_index and term.is_Number, *_place_of(term)))
+        return sorted(
+            expr.args, key=lambda term: _place_of_term(term, is_index=bool(expr.is_integer))
+        )
 
 
-def _place_of(term: Expr) -> tuple[bool, list[tuple[int, int, str]]]:
-    """What is subtracted comes last."""
+def _place_of_term(term: Expr, *, is_index: bool) -> tuple[Any, ...]:
+    """What is subtracted comes last: 1 + M_m1 L, but i + 1 and T − 1 − s for an index."""
+    subtracted = term.could_extract_minus_sign()
     factors = sorted(Mul.make_args(term), key=_place)
     places = [_place(factor) for factor in factors if not factor.is_Number]
-    return (term.could_extract_minus_sign(), places)
+    return (subtracted, is_index and term.is_Number and not subtracted, places)
 
 
 def _place(factor: Expr) -> tuple[int, int, str]:
