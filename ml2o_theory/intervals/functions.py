@@ -23,6 +23,7 @@ from collections.abc import Callable
 import torch
 
 from ml2o_theory.intervals.rounding import (
+    LARGEST,
     SMALLEST_NORMAL,
     UNIT,
     Values,
@@ -38,7 +39,8 @@ ALLOWANCE = 4
 
 def exp(x: IntervalTensor) -> IntervalTensor:
     """exp over the interval; ≥ 0, and ∞ above where it leaves float64."""
-    lower, upper = x.lower.exp(), x.upper.exp()
+    # An overflow says no more than that the value is about the largest float, or above.
+    lower, upper = x.lower.exp().clamp(max=LARGEST), x.upper.exp()
     return IntervalTensor((lower - _error(lower)).clamp(min=0.0), upper + _error(upper))
 
 
@@ -58,14 +60,13 @@ def _error(value: Values) -> Values:
 
 def tanh_1(u: IntervalTensor) -> IntervalTensor:
     """tanh' = 1 − tanh² over the interval: largest where |u| is smallest."""
-    near, far = (_slope(IntervalTensor.exactly(end)) for end in (u.mignitude(), u.magnitude()))
-    return IntervalTensor(far.lower, near.upper)
+    return IntervalTensor(_slope(u.magnitude()).lower, _slope(u.mignitude()).upper)
 
 
 def tanh_2(u: IntervalTensor) -> IntervalTensor:
     """tanh'' = −2 tanh (1 − tanh²) over the interval."""
-    ends = _ends(u)
-    values = tanh(ends) * _slope(ends) * -2.0
+    ends = torch.stack([u.lower, u.upper])
+    values = tanh(IntervalTensor.exactly(ends)) * _slope(ends) * -2.0
     crest = 4 / (3 * math.sqrt(3))
     place = math.atanh(1 / math.sqrt(3))
     return _with_extrema(u, values, [(-place, crest), (place, -crest)])
@@ -73,20 +74,16 @@ def tanh_2(u: IntervalTensor) -> IntervalTensor:
 
 def tanh_3(u: IntervalTensor) -> IntervalTensor:
     """tanh''' = (6 tanh² − 2)(1 − tanh²) over the interval."""
-    ends = _ends(u)
-    values = (tanh(ends).square() * 6.0 - 2.0) * _slope(ends)
+    ends = torch.stack([u.lower, u.upper])
+    values = (tanh(IntervalTensor.exactly(ends)).square() * 6.0 - 2.0) * _slope(ends)
     place = math.atanh(math.sqrt(2 / 3))
     return _with_extrema(u, values, [(0.0, -2.0), (-place, 2 / 3), (place, 2 / 3)])
 
 
-def _ends(u: IntervalTensor) -> IntervalTensor:
-    """The two ends as points, stacked along a new leading axis."""
-    return IntervalTensor.exactly(torch.stack([u.lower, u.upper]))
-
-
-def _slope(points: IntervalTensor) -> IntervalTensor:
+def _slope(u: Values) -> IntervalTensor:
     """tanh' at points, with a small relative error however large |u| is."""
-    q = exp(points.abs() * -2.0)
+    # Doubling is exact; an interval product would widen the argument, and exp magnify that.
+    q = exp(IntervalTensor.exactly(-2.0 * u.abs()))
     slope = q * 4.0 / (q + 1.0).square()
     return IntervalTensor(slope.lower.clamp(min=0.0), slope.upper.clamp(max=1.0))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import torch
+from jaxtyping import Num
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
@@ -27,6 +28,8 @@ from ml2o_theory.intervals.rounding import (
     sum_up,
     up,
 )
+
+Numbers: TypeAlias = Num[Tensor, "..."]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,7 @@ class IntervalTensor:
         object.__setattr__(self, "upper", upper)
 
     @classmethod
-    def exactly(cls, values: Values | float) -> Self:
+    def exactly(cls, values: Numbers | float) -> Self:
         """Known exactly: [v, v]. ±∞ is a number of that sign beyond float64; NaN is any number.
 
         Floating dtypes only, as float64 holds each of their values.
