@@ -185,6 +185,15 @@ def _proposition1(device: torch.device) -> tuple[bool, str]:
     return check.verdict is CheckVerdict.HOLDS, f"{check.verdict} at T = 5"
 
 
+def _closed_forms(device: torch.device) -> tuple[bool, str]:
+    """The printed formulas are what the recursion computes: short runs, and by induction."""
+    from ml2o_theory.symbolic.proofs import proofs
+
+    found = list(proofs(horizon=3))
+    failed = [identity.claim for identity in found if not identity.holds]
+    return not failed, "; ".join(failed) or f"{len(found)} symbolic identities hold"
+
+
 EXAMINATIONS: dict[str, Callable[[torch.device], tuple[bool, str]]] = {
     "packages": _packages,
     "device": _device,
@@ -193,5 +202,6 @@ EXAMINATIONS: dict[str, Callable[[torch.device], tuple[bool, str]]] = {
     "meta-gradient": _meta_gradient,
     "checkpoint": _checkpoint,
     "certified optimum": _optimum,
+    "closed forms": _closed_forms,
     "Proposition 1": _proposition1,
 }
