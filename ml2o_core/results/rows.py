@@ -112,6 +112,7 @@ class AssumptionRow(Row):
     """Whether an assumption holds, on which region, and why."""
 
     table: ClassVar[str] = "assumptions"
+    version: ClassVar[int] = 2
 
     assumption: str = column("the assumption in the paper's numbering, with its reading (A2:E)")
     subject: str = column("the tasks and the rule it is about")
@@ -119,6 +120,7 @@ class AssumptionRow(Row):
     verdict: AssumptionVerdict = column("holds, refuted (with a witness) or open")
     reason: str = column("why, in one sentence")
     witness: str | None = column("the point or pair that refutes it", default=None)
+    evidence: tuple[str, ...] = column("ids of the rows of `constants` behind it", default=())
 
     @model_validator(mode="after")
     def _refuted_with_witness(self) -> Self:
