@@ -1,4 +1,4 @@
-"""Every statement, by name."""
+"""Every statement and every assumption, by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import inspect
 import pkgutil
 
 from ml2o_core.errors import InvalidArgument
+from ml2o_theory import assumptions as assumption_package
 from ml2o_theory import statements as package
+from ml2o_theory.assumptions.base import Assumption
 from ml2o_theory.statements.base import Statement
 
 
@@ -28,4 +30,24 @@ def statement(name: str) -> Statement:
     found = statements()
     if name not in found:
         raise InvalidArgument("statement", name, ", ".join(found))
+    return found[name]
+
+
+def assumptions() -> dict[str, Assumption]:
+    """Every assumption found in `ml2o_theory.assumptions`, by name: A1, A2, A3a … A3f, A4."""
+    found: dict[str, Assumption] = {}
+    for info in pkgutil.iter_modules(assumption_package.__path__):
+        module = importlib.import_module(f"{assumption_package.__name__}.{info.name}")
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            own = member.__module__ == module.__name__ and vars(member).get("name")
+            if own and issubclass(member, Assumption) and not inspect.isabstract(member):
+                found[member.name] = member()
+    return dict(sorted(found.items()))
+
+
+def assumption(name: str) -> Assumption:
+    """One assumption; `InvalidArgument` lists the names there are."""
+    found = assumptions()
+    if name not in found:
+        raise InvalidArgument("assumption", name, ", ".join(found))
     return found[name]

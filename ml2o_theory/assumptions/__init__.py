@@ -1,0 +1,1 @@
+"""The paper's assumptions, each with a check: holds, refuted by a witness, or open."""
