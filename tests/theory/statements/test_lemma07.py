@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from flint import fmpq, fmpq_poly, fmpq_series
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import jacrev
@@ -94,6 +94,7 @@ POSITIVE = st.fractions(min_value=0, max_value=4, max_denominator=4).map(
 POLYNOMIALS = st.lists(POSITIVE, min_size=1, max_size=6).map(fmpq_poly)
 
 
+@settings(max_examples=2 * settings.default.max_examples)
 @given(POLYNOMIALS, POLYNOMIALS, POSITIVE, POSITIVE, st.integers(1, 3))
 def test_positive_derivatives_attain_it(
     loss: fmpq_poly, h: fmpq_poly, x0: fmpq, phi: fmpq, T: int
