@@ -3,7 +3,8 @@
 Every constant, every observed quantity and every bound is an `Enclosure`. An end is proved
 (`CERTIFICATES`), attained at some point by a search (`SEARCHES`), or absent (±∞, `trivial`). A
 search can only give the inner end: the lower end of a supremum, the upper end of an infimum. The
-constructor refuses everything else, so an estimate can't pass for a certificate.
+constructor refuses everything else, so an estimate can't pass for a certificate. A number that the
+user states (`STATED`) is neither, and makes everything that is computed from it stated too.
 
 Each end carries its region: numbers that hold on different regions can't be combined.
 """
@@ -154,6 +155,11 @@ class Enclosure:
         return cls.certified(value, value, method, norm=norm, region=region)
 
     @classmethod
+    def stated(cls, value: arb, *, region: str) -> Self:
+        """A number that the user gives, as the ball of its decimal text."""
+        return cls.certified(value, value, EndMethod.STATED, region=region)
+
+    @classmethod
     def supremum(
         cls,
         attained: arb,
@@ -195,8 +201,13 @@ class Enclosure:
         return self.lower.region
 
     @property
+    def is_stated(self) -> bool:
+        """Whether it rests on what a user stated."""
+        return EndMethod.STATED in (self.lower.method, self.upper.method)
+
+    @property
     def is_bounded(self) -> bool:
-        """Whether both ends are finite; both are then true ends."""
+        """Whether both ends are finite; both are then true ends, unless stated."""
         return self.lower.value.is_finite() and self.upper.value.is_finite()
 
     def contains(self, value: arb) -> bool:
@@ -239,6 +250,18 @@ def maximum(first: Enclosure, second: Enclosure) -> Enclosure:
     return Enclosure(lower, upper, first.of)
 
 
+def intersection(first: Enclosure, second: Enclosure) -> Enclosure:
+    """One number on one region that is known in two ways: the better end of each.
+
+    `InvalidArgument` if the two have no number in common: then one of them is wrong.
+    """
+    if first.region != second.region:
+        raise RegionMismatch(first.region, second.region)
+    lower = second.lower if second.lower.value > first.lower.value else first.lower
+    upper = second.upper if second.upper.value < first.upper.value else first.upper
+    return Enclosure(lower, upper, second.of if first.of is Quantity.VALUE else first.of)
+
+
 def evaluate_increasing(
     formula: Callable[[Mapping[str, arb]], arb],
     arguments: Mapping[str, Enclosure],
@@ -256,7 +279,14 @@ def evaluate_increasing(
             raise RegionMismatch(regions[0], region)
     low = formula({name: argument.lower.value for name, argument in arguments.items()})
     high = formula({name: argument.upper.value for name, argument in arguments.items()})
-    return Enclosure.certified(low, high, EndMethod.CLOSED_FORM, norm=norm, region=regions[0])
+    method = _computed_from(*arguments.values())
+    return Enclosure.certified(low, high, method, norm=norm, region=regions[0])
+
+
+def _computed_from(*numbers: Enclosure) -> EndMethod:
+    """A formula is no better than what is put in."""
+    stated = any(number.is_stated for number in numbers)
+    return EndMethod.STATED if stated else EndMethod.CLOSED_FORM
 
 
 def quotient(numerator: Enclosure, denominator: Enclosure) -> Enclosure | None:
@@ -269,4 +299,5 @@ def quotient(numerator: Enclosure, denominator: Enclosure) -> Enclosure | None:
     high = INFINITY
     if denominator.lower.value > 0:
         high = numerator.upper.value / denominator.lower.value
-    return Enclosure.certified(low, high, EndMethod.CLOSED_FORM, region=numerator.region)
+    method = _computed_from(numerator, denominator)
+    return Enclosure.certified(low, high, method, region=numerator.region)

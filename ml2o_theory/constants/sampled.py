@@ -95,12 +95,12 @@ def sampled_supremum(
     numbers that L_zz, L_zphi and L_phiphi come out as.
     """
     search = search or Search()
-    candidates = []
+    found = {}
     for part, norm in parts.items():
         stream = generator(seed, purpose="sampled constants", part=part, order=len(norm.wrt))
-        found = _aligned(norm, largest(norm, sets, search, stream, including))
-        candidates.append(_confirmed(part, norm, sets, found))
-    value, witness = max(candidates, key=lambda candidate: candidate[0])
+        found[part] = _aligned(norm, largest(norm, sets, search, stream, including))
+    best = max(found, key=lambda part: found[part].value)
+    value, witness = _confirmed(best, parts[best], sets, found[best])
     derivative = any(norm.wrt for norm in parts.values())
     return Enclosure.sampled_supremum(
         value,

@@ -22,6 +22,7 @@ from ml2o_theory.enclosure import (
     Quantity,
     RegionMismatch,
     evaluate_increasing,
+    intersection,
     maximum,
     quotient,
 )
@@ -46,7 +47,7 @@ def an_end(direction: Direction, method: EndMethod, value: float = 1.0) -> End:
 def test_every_method_of_the_results_is_a_certificate_a_search_or_neither() -> None:
     assert not CERTIFICATES & SEARCHES
     neither = set(EndMethod) - CERTIFICATES - SEARCHES
-    assert neither == {EndMethod.TRIVIAL, EndMethod.STATISTICAL}
+    assert neither == {EndMethod.TRIVIAL, EndMethod.STATISTICAL, EndMethod.STATED}
 
 
 @pytest.mark.parametrize("quantity", Quantity)
@@ -114,6 +115,18 @@ def test_regions_are_not_mixed() -> None:
         evaluate_increasing(lambda c: c["a"] + c["b"], {"a": here, "b": there})
     with pytest.raises(RegionMismatch):
         Enclosure(here.lower, there.upper, Quantity.VALUE)
+
+
+def test_the_intersection_takes_the_better_end_of_each() -> None:
+    both = intersection(proved(0, 4), sampled(3.0))
+    assert (both.lower.method, both.upper.method) == (EndMethod.SAMPLED, EndMethod.CLOSED_FORM)
+    assert both.lower.seed == 3
+    assert both.contains(arb(3.5))
+    assert not both.contains(arb(2))
+    with pytest.raises(InvalidArgument, match="lower ≤ upper"):
+        intersection(proved(0, 4), sampled(4.5))
+    with pytest.raises(RegionMismatch):
+        intersection(proved(0, 4), proved(0, 4, region="there"))
 
 
 def test_the_maximum_keeps_each_ends_provenance() -> None:
@@ -191,3 +204,15 @@ def test_an_infinite_end_survives_strict_json() -> None:
 def test_it_prints_rounded_outward() -> None:
     third = Enclosure.certified(arb(1) / 3, arb(1) / 3, EndMethod.CLOSED_FORM, region="here")
     assert str(third) == "[3.333e-1, 3.334e-1]"
+
+
+def test_what_is_computed_from_a_stated_number_is_stated() -> None:
+    given_by_user = Enclosure.stated(arb("0.1"), region="here")
+    assert given_by_user.is_stated
+    assert given_by_user.contains(arb(fmpq(1, 10)).mid())
+    bound = evaluate_increasing(lambda c: c["a"] + c["b"], {"a": given_by_user, "b": proved(1, 2)})
+    of_both = quotient(proved(1, 2), bound)
+    assert of_both is not None
+    for number in (bound, of_both):
+        assert {number.lower.method, number.upper.method} == {EndMethod.STATED}
+    assert not evaluate_increasing(lambda c: c["b"], {"b": proved(1, 2)}).is_stated
