@@ -86,7 +86,8 @@ class LevelConstants:
     @cached_property
     def _on_region(self) -> Constants:
         runs, region = self._comparison, self._comparison.region
-        tasks, points = tuple(dict.fromkeys(runs.tasks)), concatenate(runs.iterates, 0)
+        tasks = tuple(dict.fromkeys(runs.tasks))
+        points = concatenate(runs.iterates, 0)
         known = region_constants(tasks, runs.rule, region, points, runs.first_phi)
         return Constants(region, {**known, **runs.distances(region)})
 

@@ -118,6 +118,11 @@ class ParameterInterval:
         if not self.lower <= self.upper:
             raise InvalidArgument("Φ", (self.lower, self.upper), "lower ≤ upper")
 
+    @cached_property
+    def interval(self) -> IntervalTensor:
+        """As an interval vector of shape (1,)."""
+        return Box((self.lower,), (self.upper,)).interval
+
     def __contains__(self, phi: float | Float[Tensor, " 1"]) -> bool:
         return bool(self.lower <= phi <= self.upper)
 

@@ -208,6 +208,30 @@ def _attained(ratio: Interval | None) -> bool:
     return float(ratio.upper) - float(ratio.lower) < float(ATTAINED_WIDTH)
 
 
+class LoosenessRow(Row):
+    """How far a statement's bound is above what is observed, over many random instances.
+
+    The quantiles are of log10(bound / observed), with both rounded to make it larger.
+    """
+
+    table: ClassVar[str] = "looseness"
+
+    statement: str = column("the statement in the paper's numbering")
+    level: Level = column("rung of the ladder of bounds")
+    tasks: str = column("how the tasks were drawn")
+    rule: str = column("how the update rule was drawn")
+    checks: int = column("instance checks", ge=0)
+    holds: int = column("checks that came out HOLDS", ge=0)
+    attained: int = column("checks that came out ATTAINED", ge=0)
+    violated: int = column("checks that came out VIOLATED", ge=0)
+    undecided: int = column("checks with any other verdict; the table of checks has them", ge=0)
+    vacuous: int = column("checks whose bound is no better than the trivial one", ge=0)
+    measured: int = column("checks that have a quotient: observed above 0, bound finite", ge=0)
+    median: float | None = column("median of log10(bound / observed)")
+    quantile95: float | None = column("95 % quantile of log10(bound / observed)")
+    largest: float | None = column("the largest log10(bound / observed)")
+
+
 class OptimumRow(Row):
     """A certified optimum: f* lies between `value.lower` (dual) and `value.upper` (primal)."""
 
@@ -343,6 +367,7 @@ ROW_TYPES: dict[str, type[Row]] = {
         AssumptionRow,
         ConstantRow,
         CheckRow,
+        LoosenessRow,
         OptimumRow,
         ClaimRow,
         ScoreRow,

@@ -28,6 +28,7 @@ from ml2o_core.results.rows import (
     ConstantRow,
     CurveRow,
     FitRow,
+    LoosenessRow,
     OptimumRow,
     Row,
     ScoreRow,
@@ -91,6 +92,11 @@ class Results:
     def checks(self) -> Table[CheckRow]:
         """Statements held against observations."""
         return self.tables["checks"]
+
+    @property
+    def looseness(self) -> Table[LoosenessRow]:
+        """How far bounds are above what is observed, over many instances."""
+        return self.tables["looseness"]
 
     @property
     def optima(self) -> Table[OptimumRow]:

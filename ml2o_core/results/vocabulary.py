@@ -96,6 +96,7 @@ class EndMethod(Word):
     SAMPLED = "sampled", "the most extreme of the sampled points; says nothing about the others"
     SEARCHED = "searched", "the most extreme point that a search found"
     STATISTICAL = "statistical", "a confidence interval"
+    STATED = "stated", "given by the user; not checked here"
     TRIVIAL = "trivial", "0 below a norm, ∞ above: nothing is claimed"
 
 

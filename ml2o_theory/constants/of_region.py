@@ -20,6 +20,7 @@ from ml2o_theory.constants.on_boxes import (
     rule_ends,
     spectral,
 )
+from ml2o_theory.constants.vertices import corners, supremum_above
 from ml2o_theory.enclosure import Enclosure, Norm, Witness
 from ml2o_theory.intervals.tensor import IntervalTensor, concatenate
 from ml2o_theory.models import RuleModel, TaskModel
@@ -41,6 +42,8 @@ def region_constants(
     `points` of shape (n, d) are enclosures of points of X, and `phi` of shape (p,) one of a
     parameter in Φ: there the lower ends are attained. ∇lⁱ(points) lie in Z, as Z ⊇ ∇lⁱ(X).
     """
+    if isinstance(region.x, Box):
+        points = concatenate([points, corners(region.x.interval)], 0)
     x, z, box = (_cover(shape) for shape in (region.x, region.z, region.phi))
     # The boxes first, then the points: those give the upper ends, these the lower ends.
     n = points.shape[0]
@@ -55,6 +58,11 @@ def region_constants(
     ]
     gradient, hessian = tasks[0].difference_on(tasks[-1], x)
     found[0] |= {"Delta": euclidean(gradient), "Delta_tilde": spectral(hessian)}
+    if isinstance(region.x, Box):
+        found[0]["Delta"] = _tightened(found[0]["Delta"], gradient, hessian, region.x)
+        for task, ends in zip(tasks, found, strict=True):
+            field, derivative = task.gradient_on(x), task.hessian_on(x[:1])
+            ends["M"] = _tightened(ends["M"], field, derivative, region.x)
     return Constants(
         region,
         {
@@ -65,6 +73,17 @@ def region_constants(
             if symbol in found[0]
         },
     )
+
+
+def _tightened(ends: Ends, field: IntervalTensor, derivative: IntervalTensor, box: Box) -> Ends:
+    """sup ‖field‖ with the upper end from the corners, if smaller: entry 0 is the whole box."""
+    count = corners(box.interval).shape[0]
+    if not count:
+        return ends
+    above = supremum_above(field[-count:], derivative[0], box.interval)
+    upper = ends.upper.clone()
+    upper[0] = upper[0].clamp(max=above)
+    return Ends(ends.lower, upper)
 
 
 def _largest(symbol: str, each: list[Ends], points: IntervalTensor, region: str) -> Enclosure:
@@ -96,10 +115,8 @@ def supremum(symbol: str, lower: float, upper: float, witness: Witness, region: 
 def _cover(shape: Shape | ParameterInterval) -> IntervalTensor:
     """Boxes (k, d) that together contain the set."""
     match shape:
-        case Box():
+        case Box() | ParameterInterval():
             return shape.interval.unsqueeze(0)
-        case ParameterInterval():
-            return Box((shape.lower,), (shape.upper,)).interval.unsqueeze(0)
         case Ball():
             center = torch.tensor([shape.center], dtype=torch.float64)
             return IntervalTensor.about(center, torch.full_like(center, float_above(shape.radius)))
