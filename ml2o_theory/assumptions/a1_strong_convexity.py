@@ -12,12 +12,13 @@ that can refute but never confirm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import torch
 from flint import arb
 from torch import Tensor
+from torch.func import vmap
 
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.results import EndMethod
@@ -52,7 +53,11 @@ BOXES = 64
 POINTS = 3
 """Points of Φ that are searched for negative curvature, the middle of Φ among them."""
 
+DENSE = 64
+"""Up to this many parameters the Hessian is formed, in one mapped call; beyond, Lanczos."""
+
 LANCZOS_STEPS = 20
+"""Restarts of Lanczos: what it finds is only a direction, which the pair then has to prove."""
 
 _SHOWN = (0, 4, 8)
 
@@ -74,7 +79,7 @@ class A1(Assumption):
 
     def check(self, setting: Setting) -> AssumptionCheck:
         """For the mean over the setting's tasks, all from its x_0, in graph mode `full`."""
-        rule, risk = setting.rule, Risk(setting)
+        rule, risk = setting.rule, Risk.of(setting)
         if isinstance(rule, LinearGain) and isinstance(setting.phi, ParameterInterval):
             tasks = [task for task in setting.tasks if isinstance(task, QuadraticTask)]
             if len(tasks) == len(setting.tasks):
@@ -174,19 +179,17 @@ class A1(Assumption):
         stream = generator(setting.seed, purpose="A1", rule=setting.rule.name)
         points = points or search_points(setting)
         for phi in points:
-            lowest, _ = extreme_eigenvalues(
-                risk.hessian_product(phi), phi.numel(), LANCZOS_STEPS, stream
-            )
-            for exhibit in _across(setting, risk, phi, lowest.vector):
+            eigenvalue, v = _lowest(risk.hessian_product(phi), phi.numel(), stream)
+            for exhibit in _across(setting, risk, phi, v):
                 if exhibit.value <= 0:
                     argument = (
-                        f"∇²g_T has the eigenvalue {lowest.value:.3g}: between the pair across it "
+                        f"∇²g_T has the eigenvalue {eigenvalue:.3g}: between the pair across it "
                         "g_T is not even strictly convex"
                     )
                     refutation = Refutation(argument, (exhibit,))
                     return self._result(setting, argument, refutation=refutation)
                 if least is None or exhibit.value.upper() < least[1].value.upper():
-                    least = lowest.value, exhibit
+                    least = eigenvalue, exhibit
         if least is None:
             return self._result(setting, "Φ has no room for a pair of parameters")
         eigenvalue, exhibit = least
@@ -226,6 +229,18 @@ def _eigenvalues(risk: Risk, phi: Tensor, radius: Tensor) -> tuple[float, float]
     product = (rayleigh * v).sum(-1)
     norm2 = float(v @ v)
     return lower, product.upper.item() / norm2 * (1 + 1e-15 if product.upper > 0 else 1 - 1e-15)
+
+
+def _lowest(
+    product: Callable[[Tensor], Tensor], p: int, stream: torch.Generator
+) -> tuple[float, Tensor]:
+    """The smallest eigenvalue of a symmetric v ↦ Hv on R^p and its vector, in float64."""
+    if p <= DENSE:
+        H = vmap(product)(torch.eye(p, dtype=torch.float64))
+        values, vectors = torch.linalg.eigh((H + H.mT) / 2)
+        return values[0].item(), vectors[:, 0]
+    lowest, _ = extreme_eigenvalues(product, p, LANCZOS_STEPS, stream)
+    return lowest.value, lowest.vector
 
 
 def _across(setting: Setting, risk: Risk, phi: Tensor, v: Tensor) -> Iterator[Exhibit]:

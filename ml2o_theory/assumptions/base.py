@@ -64,6 +64,10 @@ class Setting:
         return f"{self.about}; {self.rule.name}"
 
 
+SEPARATOR = "  ∥  "
+"""Between two exhibits in a text."""
+
+
 class Asked(Enum):
     """What an assumption asks of a number."""
 
@@ -107,7 +111,7 @@ class Refutation:
 
     def __str__(self) -> str:
         because = f"; {self.sequence.because}" if self.sequence else ""
-        return "  ∥  ".join(map(str, self.exhibits)) + because
+        return SEPARATOR.join(map(str, self.exhibits)) + because
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class AssumptionCheck:
 
     `because` says in one sentence why it holds, or why it is open. `argued`: the sentence is itself
     (part of) a proof, so that no number is needed; `gap`: something has no method, so that what the
-    evidence says is not all.
+    evidence says is not all. `exhibits` are shown where nothing is refuted.
     """
 
     assumption: str
@@ -134,6 +138,7 @@ class AssumptionCheck:
     refutation: Refutation | None = None
     argued: bool = False
     gap: bool = False
+    exhibits: tuple[Exhibit, ...] = ()
 
     @property
     def verdict(self) -> AssumptionVerdict:
@@ -150,6 +155,13 @@ class AssumptionCheck:
         """Why, in one sentence."""
         return self.refutation.argument if self.refutation else self.because
 
+    @property
+    def witness(self) -> str | None:
+        """The exhibits, with every digit; None where there are none."""
+        if self.refutation is not None:
+            return str(self.refutation)
+        return SEPARATOR.join(map(str, self.exhibits)) or None
+
     def row(self, artefact: str, *parts: object) -> AssumptionRow:
         """The row of the table `assumptions`, with the id made of `artefact` and `parts`."""
         return AssumptionRow(
@@ -160,7 +172,7 @@ class AssumptionCheck:
             region=self.region,
             verdict=self.verdict,
             reason=self.reason,
-            witness=str(self.refutation) if self.refutation else None,
+            witness=self.witness,
             evidence=tuple(row_id(artefact, *parts, part.symbol) for part in self.evidence),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
 from flint import arb, arb_mat
@@ -19,7 +20,7 @@ from torch.func import grad
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.optimizers.base import MemorylessRule
 from ml2o_core.unroll import trajectory
-from ml2o_theory.arithmetic import precision, vector
+from ml2o_theory.arithmetic import exact, precision, vector
 from ml2o_theory.assumptions.base import Setting
 from ml2o_theory.assumptions.exhibits import Exhibit
 from ml2o_theory.constants.definitions import Parameters
@@ -32,15 +33,17 @@ from ml2o_theory.observed.runs import Run, run
 
 @dataclass(frozen=True)
 class Risk:
-    """g_T of a setting's tasks, rule, x_0 and T."""
+    """g_T of a setting's tasks, rule, x_0 and T; `parameters` says how φ by name is one vector."""
 
     setting: Setting
+    parameters: Parameters
 
-    @cached_property
-    def parameters(self) -> Parameters:
-        """How φ by name is one vector."""
-        example = self.setting.rule.init_params(torch.Generator().manual_seed(0))
-        return Parameters({name: tuple(example[name].shape) for name in sorted(example)})
+    @classmethod
+    def of(cls, setting: Setting) -> Self:
+        """With the shapes of the rule's parameters, from an example."""
+        example = setting.rule.init_params(torch.Generator().manual_seed(0))
+        shapes = {name: tuple(example[name].shape) for name in sorted(example)}
+        return cls(setting, Parameters(shapes))
 
     def value(self, phi: Float[Tensor, " p"]) -> Float[Tensor, ""]:
         """g_T(φ), differentiable."""
@@ -113,18 +116,16 @@ class Risk:
                 value = product / (apart.transpose() * apart)[0, 0]
             return Exhibit(points, {"∇g(φ)": at[0], "∇g(φ')": at[1]}, quantity, value)
 
-        def ratio(phi: Tensor, other: Tensor, sign: Tensor) -> Tensor:
+        def ratio(phi: Tensor, other: Tensor) -> Tensor:
             apart = phi - other
             change = self.gradient(phi) - self.gradient(other)
-            return sign * (change @ apart) / (apart @ apart)
+            return (change @ apart) / (apart @ apart)
 
-        one = torch.ones((), dtype=torch.float64)
-        low, high = (
-            rounded_down(ratio, first, second, one),
-            -rounded_down(ratio, first, second, -one),
-        )
+        low = rounded_down(ratio, first, second)
         shown = {
             name: vector(self.gradient(phi)) for name, phi in (("∇g(φ)", first), ("∇g(φ')", second))
         }
         with precision():
+            # The allowance below float64's value is the one above it.
+            high = 2 * exact(ratio(first, second).item()) - low
             return Exhibit(points, shown, quantity, low.union(high))

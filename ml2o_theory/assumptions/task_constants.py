@@ -39,7 +39,7 @@ from ml2o_theory.regions import Ball, Box, ParameterInterval
 ORDER = {"M": 0, "L": 1, "rho": 2, "tau": 3}
 """How many derivatives of ∇l each constant is a supremum of."""
 
-POINTS = 32
+POINTS = 8
 """Points of X at which a certified constant's lower end is looked for."""
 
 
