@@ -1,4 +1,4 @@
-"""The supremum of a function over a box, by cutting the parts that decide it: branch and bound."""
+"""Suprema over boxes, by cutting the parts that decide them: branch and bound."""
 
 from __future__ import annotations
 
@@ -10,39 +10,44 @@ from ml2o_theory.intervals.rounding import Values
 from ml2o_theory.intervals.subdivision import halved
 from ml2o_theory.intervals.tensor import IntervalTensor
 
-Ends = tuple[Values, Values]
 
-
-def refined_supremum(
-    ends: Callable[[IntervalTensor], Ends],
+def refined_suprema(
+    above: Callable[[IntervalTensor], Values],
+    below: Callable[[IntervalTensor], Values],
     boxes: IntervalTensor,
     *,
     rounds: int,
     keep: int,
     gap: float,
-) -> Ends:
-    """(lower, upper) ends of sup f over the union of boxes (parts, ..., d): two tensors (...).
+) -> tuple[Values, Values]:
+    """(lower, upper) ends of the suprema of F functions f ≥ 0 over a union of boxes (k, ..., d).
 
-    `ends` gives, for boxes (k, ..., d), both ends of sup f over each, (k, ...): the lower one is
-    attained in the box. In each round the `keep` boxes with the largest upper ends are halved,
-    until lower ≥ (1 − gap)·upper everywhere, at most `rounds` times. Boxes that are not kept stay
-    in the answer with the upper ends they have.
+    `above` gives upper ends over each box: (k, ..., F), `below` lower ends at a point (..., d):
+    (..., F). In each round the `keep` most promising boxes are halved, until everywhere
+    lower ≥ (1 − gap)·upper, at most `rounds` times. The others stay with the upper ends they have.
     """
-    below, above = ends(boxes)
-    lower, set_aside = below.amax(0), torch.full_like(above[0], -torch.inf)
-    for _ in range(rounds):
-        upper = set_aside.maximum(above.amax(0))
-        if bool((lower >= (1 - gap) * upper).all()):
+    values = above(boxes)
+    lower, set_aside = torch.zeros_like(values[0]), torch.zeros_like(values[0])
+    for remaining in range(rounds, -1, -1):
+        upper = set_aside.maximum(values.amax(0))
+        share = torch.where(lower < (1 - gap) * upper, values / upper, 0.0)
+        order = share.nan_to_num(1.0).amax(-1).argsort(0, descending=True)
+        best = _picked(boxes, order[:1])
+        lower = lower.maximum(below(IntervalTensor.exactly(best.midpoint[0])))
+        if remaining == 0 or bool((lower >= (1 - gap) * upper).all()):
             break
-        if above.shape[0] > keep:
-            order = above.argsort(0, descending=True)
-            set_aside = set_aside.maximum(above.gather(0, order[keep : keep + 1])[0])
-            index = order[:keep].unsqueeze(-1).expand(-1, *boxes.shape[1:])
-            boxes = IntervalTensor(boxes.lower.gather(0, index), boxes.upper.gather(0, index))
-        boxes = halved(boxes)
-        below, above = ends(boxes)
-        lower = lower.maximum(below.amax(0))
-    return lower, set_aside.maximum(above.amax(0))
+        if order.shape[0] > keep:
+            left = order[keep:].unsqueeze(-1).expand(-1, *values.shape[1:])
+            set_aside = set_aside.maximum(values.gather(0, left).amax(0))
+        boxes = halved(_picked(boxes, order[:keep]))
+        values = above(boxes)
+    return lower, upper
+
+
+def _picked(boxes: IntervalTensor, order: torch.Tensor) -> IntervalTensor:
+    """The boxes of the given places, (m, ...) out of (k, ..., d): (m, ..., d)."""
+    index = order.unsqueeze(-1).expand(-1, *boxes.shape[1:])
+    return IntervalTensor(boxes.lower.gather(0, index), boxes.upper.gather(0, index))
 
 
 def cover_about_zero(intervals: IntervalTensor, parts: int, unit: float) -> IntervalTensor:
