@@ -39,6 +39,7 @@ from ml2o_core.spec import Spec
 from ml2o_core.tasks.base import Task
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_core.tasks.smoothed_lasso import SmoothedLassoTask
+from ml2o_theory.chain_rule import check_chain_rule
 from ml2o_theory.checks import LevelConstants, check_comparison
 from ml2o_theory.comparisons import Comparison
 from ml2o_theory.instances import Instance
@@ -222,6 +223,7 @@ def checks_of(
     instance: Instance, T: int, config: LadderConfig, tasks: str
 ) -> Iterator[StatementCheck]:
     """Every statement at every level, at T (Lemma 7 at no more than `hessian_steps`)."""
+    yield from check_chain_rule(instance, [T], tasks=tasks)
     by_pair: dict[Between, list[Statement]] = defaultdict(list)
     for statement in statements().values():
         if statement.observes is not None:
