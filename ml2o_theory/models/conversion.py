@@ -11,7 +11,7 @@ from ml2o_theory.regions import Ball
 
 
 def enclose(values: arb_mat) -> IntervalTensor:
-    """Contains a matrix of shape (r, d) entrywise, with ends at most one float away from it."""
+    """Contains a matrix of shape (r, d) entrywise; a float entry is contained exactly."""
     rows = values.tolist()
     return IntervalTensor(
         torch.tensor([[float_below(v) for v in row] for row in rows], dtype=torch.float64),
@@ -20,7 +20,7 @@ def enclose(values: arb_mat) -> IntervalTensor:
 
 
 def box_around(ball: Ball) -> IntervalTensor:
-    """A box of shape (d,) that contains the ball, with ends at most one float away from it."""
+    """A box of shape (d,) that contains the ball, and is wider by a float or two."""
     with precision():
         ends = [(exact(c) - ball.radius, exact(c) + ball.radius) for c in ball.center]
         lower, upper = [float_below(low) for low, _ in ends], [float_above(up) for _, up in ends]
