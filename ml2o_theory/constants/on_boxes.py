@@ -45,14 +45,14 @@ def closed_loop_ends(
     task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
 ) -> Ends:
     """Q̄ = sup ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖ over boxes x (..., d) and φ (..., p)."""
-    return spectral(_closed_loop(task, rule, x, phi))
+    return spectral(closed_loop(task, rule, x, phi))
 
 
 def loop_ends(
     task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
 ) -> dict[str, Ends]:
     """`task_ends` and Q_bar in one call, for fewer decompositions of matrices."""
-    both = stack([task.hessian_on(x), _closed_loop(task, rule, x, phi)], 0)
+    both = stack([task.hessian_on(x), closed_loop(task, rule, x, phi)], 0)
     (L, Q) = map(Ends, *spectral(both))
     return {
         "M": euclidean(task.gradient_on(x)),
@@ -63,9 +63,10 @@ def loop_ends(
     }
 
 
-def _closed_loop(
+def closed_loop(
     task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
 ) -> IntervalTensor:
+    """I + ∇₁m(∇l(x), φ) ∇²l(x) over boxes x (..., d) and φ (..., p): (..., d, d)."""
     in_z, _ = rule.jacobians_on(task.gradient_on(x), phi)
     return in_z @ task.hessian_on(x) + torch.eye(x.shape[-1], dtype=torch.float64)
 
