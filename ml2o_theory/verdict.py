@@ -82,6 +82,8 @@ class StatementCheck:
         for number in (self.observed, self.bound, self.trivial):
             if number is not None and number.region != self.region.id:
                 raise RegionMismatch(self.region.id, number.region)
+            if number is not None and number.is_stated:
+                raise InvalidArgument("bound", str(number), "numbers that are proved or searched")
         if self.observed is not None and not self.observed.is_bounded:
             if self.kind is CheckKind.INSTANCE:
                 raise InvalidArgument("observed", self.observed, "two finite ends for an instance")

@@ -47,6 +47,11 @@ COMMANDS = {
         "List families, rules, methods, statements, artefacts, presets or profiles.",
         "ml2o list families",
     ),
+    "bound": Command(
+        "bound:bound",
+        "Evaluate a statement's bound at constants of your own.",
+        "ml2o bound lemma08 --T 20 --L 4 --M-m1 0.1 --Delta 0.01",
+    ),
     "train": Command(
         "training:train",
         "Meta-train an update rule on a task family.",

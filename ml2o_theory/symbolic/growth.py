@@ -9,17 +9,18 @@ functions of the constants.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache, reduce
 from operator import add, mul
 from typing import Any, NamedTuple
 
-from sympy import QQ, Add, Expr, Integer, Mul, Pow, Sum, Symbol
+from sympy import QQ, Add, Expr, Integer, Mul, Pow, Sum, Symbol, cancel
 from sympy.polys.fields import field
 from sympy.polys.rings import ring
 
 from ml2o_theory.symbolic.quantities import S
 from ml2o_theory.symbolic.quantity import Quantity, unfolded
-from ml2o_theory.symbolic.symbols import Q, T, t
+from ml2o_theory.symbolic.symbols import UNIFORM_Q, Q, T, t
 
 RingElement = Any
 """A polynomial in X = Q^t and t; SymPy's rings have no type of their own for it."""
@@ -30,6 +31,12 @@ class Monomial(NamedTuple):
 
     power: int
     degree: int
+
+    def __str__(self) -> str:
+        """In the notation of pages: `T Q^{2T}`."""
+        counted = {0: "", 1: "T"}.get(self.degree, f"T^{self.degree}")
+        grown = {0: "", 1: "Q^T"}.get(self.power, f"Q^{{{self.power}T}}")
+        return f"{counted} {grown}".strip() or "1"
 
 
 def growth(expression: Expr) -> tuple[Monomial, Expr]:
@@ -49,6 +56,14 @@ def expansion(expression: Expr, growth: Expr = Q) -> dict[Monomial, Expr]:
     """
     terms = _Expansion(expression, growth).of(expression.subs(T, t))
     return {Monomial(*powers): coefficient.as_expr() for powers, coefficient in terms.items()}
+
+
+def order(bound: Expr, vanishing: Collection[Symbol] = ()) -> Monomial | None:
+    """What dominates at the uniform level if just these constants are 0; None for the bound 0."""
+    zeros = dict.fromkeys(vanishing, Integer(0))
+    growth = Integer(1) if UNIFORM_Q.subs(zeros) == 1 else Q
+    found = sorted(expansion(bound, growth).items(), reverse=True)
+    return next((m for m, c in found if cancel(c.subs(zeros)) != 0), None)
 
 
 def degree_without_growth(expression: Expr) -> int:

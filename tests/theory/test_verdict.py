@@ -163,3 +163,11 @@ def test_the_row_carries_the_evidence() -> None:
     assert row.constants == (f"proposition1/{REGION.id}/m", f"proposition1/{REGION.id}/l")
     assert (row.trials, row.search, row.T, row.graph) == (100, "uniform sampling", 3, "full")
     assert (float(row.observed.lower), float(row.bound.upper)) == (1.0, 4.0)
+
+
+def test_a_stated_number_decides_nothing() -> None:
+    """Neither HOLDS nor VIOLATED follows from what a user claims."""
+    claimed = Enclosure.stated(arb(1), region=REGION.id)
+    for numbers in [(between(2, 3), claimed), (claimed, between(2, 3))]:
+        with pytest.raises(InvalidArgument, match="proved or searched"):
+            check(*numbers)
