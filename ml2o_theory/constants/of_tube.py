@@ -12,15 +12,18 @@ and B¹ − B² likewise. Therefore
     Δ, Δ̃, L_P               values at x²
     M_m1                    over the segments from ∇l¹(x²) and from z¹ to z²
     L_zz, L_zφ, L_φφ, ρ_m   over the segment from (z¹, φ) to (z², φ')
-    M_m2                    at z², for φ to φ'
+    M_m2                    at z², for φ to φ'; with one task for both runs also at z¹
     Q_P                     ‖A²‖ at x², by which the norm of J² grows
     M                       ‖∇f‖ at x¹
 
 With one task for both runs, Q_P is Q: then P bounds the sensitivity of x_t to φ, and the norm of
-either run's J. The two iterates alone, without the segment, are not enough for Q, L and ρ.
+either run's J, as Lemma 7 needs: ∇³l[J¹, J¹] − ∇³l[J², J²] is not bounded by J² alone. The two
+iterates alone, without the segment, are not enough for Q, L and ρ.
 """
 
 from __future__ import annotations
+
+import torch
 
 from ml2o_theory.comparisons import PIECES, Comparison
 from ml2o_theory.constants.base import STEPWISE, TubeConstants
@@ -65,17 +68,25 @@ def _ends(comparison: Comparison) -> dict[str, Ends]:
     """Both ends of every constant, for t = 0 … T."""
     rule, (first, other), (x1, x2) = comparison.rule, comparison.tasks, comparison.iterates
     z1, crossed, z2 = comparison.gradients
-    # Of each step the covering boxes, with all φ between the two, then the points, with one φ.
-    on_x = concatenate([segments(x1, x2, PIECES), nodes(x1, x2, POINTS)], -2)
+    # Of each step the covering boxes, with all φ between the two, then the points, with either φ.
+    phis = _parameters(comparison)
+    on_x = concatenate([segments(x1, x2, PIECES), *[nodes(x1, x2, POINTS)] * len(phis)], -2)
     ends = _over(loop_ends(first, rule, on_x, _beside(comparison, PIECES, POINTS)), PIECES)
     paths = [(crossed, z2), (z1, z2)]
-    on_z = concatenate([segments(a, b, PIECES) for a, b in paths] + [z2.unsqueeze(-2)], -2)
-    on_z = concatenate([on_z, *(nodes(a, b, POINTS) for a, b in paths)], -2)
-    boxes = len(paths) * PIECES + 1
-    at = rule_ends(rule, on_z, _beside(comparison, boxes, len(paths) * POINTS))
+    boxes, points = len(paths) * PIECES + 2, len(paths) * POINTS
+    on_z = concatenate([segments(a, b, PIECES) for a, b in paths], -2)
+    on_z = concatenate([on_z, z1.unsqueeze(-2), z2.unsqueeze(-2)], -2)
+    on_z = concatenate([on_z, *[nodes(a, b, POINTS) for a, b in paths] * len(phis)], -2)
+    at = rule_ends(rule, on_z, _beside(comparison, boxes, points))
     ends |= _over(at, boxes)
-    # The last box and the last point are z².
-    ends["M_m2"] = Ends(at["M_m2"].lower[:, -1], at["M_m2"].upper[:, boxes - 1])
+    # Places of z¹ and z² among the boxes, and among the points with each φ.
+    of_boxes, of_points = [boxes - 2, boxes - 1], [-POINTS, -1]
+    if other is not first:
+        of_boxes, of_points = of_boxes[1:], of_points[1:]
+    lower = at["M_m2"].lower[:, boxes:].unflatten(-1, (len(phis), points))
+    ends["M_m2"] = Ends(
+        lower[..., of_points].amax((-2, -1)), at["M_m2"].upper[:, of_boxes].amax(-1)
+    )
     ends["Q"] = ends["Q_P"] = ends["Q_bar"]
     if other is not first:
         at_other = loop_ends(other, rule, x2, comparison.phi.expand(comparison.steps + 1, -1))
@@ -96,8 +107,16 @@ def _over(ends: dict[str, Ends], boxes: int) -> dict[str, Ends]:
     }
 
 
+def _parameters(comparison: Comparison) -> list[IntervalTensor]:
+    """φ and, where it is another, φ', each of shape (p,)."""
+    first, other = (part.phi for part in comparison.instance.runs(comparison.between))
+    different = [first] if torch.equal(first, other) else [first, other]
+    return [IntervalTensor.exactly(phi) for phi in different]
+
+
 def _beside(comparison: Comparison, boxes: int, points: int) -> IntervalTensor:
-    """Φ for each of the boxes, the first φ for each of the points: (T + 1, boxes + points, p)."""
-    phi, first_phi = comparison.phi, comparison.first_phi
-    both = concatenate([phi.expand(boxes, -1), first_phi.expand(points, -1)], 0)
+    """Φ for each of the boxes, then φ and φ' for each of the points: (T + 1, …, p)."""
+    parts = [comparison.phi.expand(boxes, -1)]
+    parts += [phi.expand(points, -1) for phi in _parameters(comparison)]
+    both = concatenate(parts, 0)
     return both.expand(comparison.steps + 1, -1, -1)

@@ -16,12 +16,18 @@ from torch.func import jacrev
 from ml2o_core.optimizers.base import MemorylessRule, Params
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.mlp_rule import MLPRule
-from ml2o_core.results import CheckVerdict
+from ml2o_core.results import CheckVerdict, Level
 from ml2o_core.tasks.base import Task
+from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_core.tasks.rosenbrock import RosenbrockTask
 from ml2o_core.tasks.smoothed_lasso import SmoothedLassoTask
 from ml2o_core.unroll import trajectory
 from ml2o_theory import recursion
+from ml2o_theory.checks import check_comparison, check_instance
+from ml2o_theory.comparisons import Comparison
+from ml2o_theory.constants.of_tube import tube_constants
+from ml2o_theory.instances import Instance
+from ml2o_theory.observed.quantities import Between
 from ml2o_theory.recursion import Distances, ScoreConstants, StepConstants, bounds
 from ml2o_theory.statements.lemma07 import Lemma07
 from ml2o_theory.verdict import StatementCheck
@@ -267,3 +273,41 @@ def local_constants(
         Delta=0.0,
         Delta_tilde=0.0,
     )
+
+
+@pytest.mark.parametrize("phis", [(0.0, 1.0), (1.0, 0.0), (0.0, 0.5), (-1.0, 1.0)])
+def test_on_the_tube_p_bounds_the_jacobian_of_either_run(phis: tuple[float, float]) -> None:
+    """l = ½x²: with φ = 0 and φ' = 1, J_T = −T in the first run, and z²_t = 0 for t > 0.
+
+    The proof multiplies J of both runs; M_m2 at z²_t alone would give P_T = 1.
+    """
+    task = QuadraticTask(torch.eye(1).double(), torch.zeros(1).double())
+    gains = [{"gain": torch.tensor(phi, dtype=torch.float64)} for phi in phis]
+    instance = Instance(
+        LinearGain(), gains[0], task, task, torch.ones(1).double(), other_params=gains[1]
+    )
+    comparison = Comparison(instance, Between.PARAMETERS, 4)
+    known = tube_constants(comparison)
+    M_m2, Q = ([float(c[s].upper.value) for c in known.steps] for s in ("M_m2", "Q_P"))
+    P = 0.0
+    for t in range(4):
+        P = Q[t] * P + M_m2[t]
+        for run in comparison.runs:
+            assert abs(float(run.J[t + 1][0, 0])) <= P * (1 + 1e-12)
+    checks = check_comparison(Lemma07(), comparison, known, [1, 2, 3, 4], Level.TRAJECTORY)
+    assert {check.verdict for check in checks} == {CheckVerdict.HOLDS}
+
+
+@pytest.mark.parametrize("make_task", [smoothed_lasso, rosenbrock])
+@pytest.mark.parametrize("rule", RULES, ids=["gain", "mlp"])
+def test_it_holds_at_every_level_on_certified_instances(
+    make_task: Callable[[], Task], rule: MemorylessRule
+) -> None:
+    draw = torch.Generator().manual_seed(7)
+    params, others = rule.init_params(draw), rule.init_params(draw)
+    others = {name: params[name] + 0.1 * (others[name] - params[name]) for name in params}
+    x0 = torch.randn(2, generator=draw, dtype=torch.float64)
+    task = make_task()
+    instance = Instance(rule, params, task, task, x0, other_params=others)
+    for check in check_instance(Lemma07(), instance, [3]):
+        assert check.verdict in {CheckVerdict.HOLDS, CheckVerdict.ATTAINED}, check.reason
