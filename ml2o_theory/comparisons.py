@@ -32,6 +32,9 @@ from ml2o_theory.regions import Box, Region, Tube
 MOST_BITS = 4096
 """Precision at which the search for a narrow enclosure ends; runs of rational maps are exact."""
 
+MOST_PARAMETERS = 40
+"""∇²g_T is enclosed entry by entry: the time grows with the square of the number of parameters."""
+
 PIECES = 8
 """Boxes that cover a segment; the constants' upper ends tighten with their number."""
 
@@ -75,13 +78,16 @@ class Comparison:
         """The norm of the quantity, or of its difference between the runs, for T = 1 … `steps`.
 
         The precision is raised until it is enclosed narrowly. `region` is the one whose constants
-        it will be held against.
+        it will be held against. `InvalidArgument` where φ has too many entries for ∇²g_T.
         """
+        p = self.phi.shape[0]
+        if quantity is Quantity.RISK_HESSIAN and p > MOST_PARAMETERS:
+            raise InvalidArgument("φ", f"{p} entries", f"at most {MOST_PARAMETERS} for ∇²g_T")
         if self.between is Between.ONE_RUN:
             found, bits = narrowed(lambda: self._quantity(quantity, graph)[0], MOST_BITS)
         else:
             found, bits = narrowed(lambda: _subtract(*self._quantity(quantity, graph)), MOST_BITS)
-        spectral = quantity in (Quantity.STEP_JACOBIAN_X, Quantity.JACOBIAN)
+        matrices = {Quantity.STEP_JACOBIAN_X, Quantity.JACOBIAN, Quantity.RISK_HESSIAN}
         with precision(bits):
             ends = [_norm_ends(difference) for difference in found]
         return [
@@ -89,7 +95,7 @@ class Comparison:
                 lower,
                 upper,
                 EndMethod.INTERVAL_ARITHMETIC,
-                norm=Norm.SPECTRAL if spectral else Norm.EUCLIDEAN,
+                norm=Norm.SPECTRAL if quantity in matrices else Norm.EUCLIDEAN,
                 region=region.id,
             )
             for lower, upper in ends
