@@ -18,7 +18,7 @@ def _matrix(latex: str) -> Symbol:
     return Symbol(latex, commutative=False)
 
 
-@quantity("A_{?}", "is the derivative of one step in x", commutative=False)
+@quantity("A_{?}", "is the derivative of one step in x, z_t the gradient", commutative=False)
 def A(t: Expr) -> Expr:
     """I + ∇₁m(z_t, φ) ∇²l_t(x_t), with z_t = ∇l_t(x_t)."""
     in_z = _matrix(rf"\nabla_1 m(z_{{{t}}}, \varphi)")

@@ -35,7 +35,7 @@ def glossary(expression: Expr) -> dict[str, str]:
     while pending:
         part = pending.pop(0)
         grows |= part.has(Q)
-        for kind in sorted({q.func for q in part.atoms(Quantity)}, key=_rank):
+        for kind in sorted({q.func for q in part.atoms(Quantity)}, key=_in_order):
             step = t if "?" in kind.symbol else T
             entry = f"{latex(kind(step))} = {latex(kind.definition(step))}"
             if entry not in found:
@@ -88,3 +88,7 @@ def _place(factor: Expr) -> tuple[int, int, str]:
 def _rank(kind: QuantityKind) -> int:
     """The user's own quantities come first."""
     return FROM_LAST_TO_FIRST.index(kind) if kind in FROM_LAST_TO_FIRST else -1
+
+
+def _in_order(kind: QuantityKind) -> tuple[int, str]:
+    return _rank(kind), kind.__name__
