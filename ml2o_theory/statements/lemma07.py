@@ -40,9 +40,10 @@ Trivial bound
     2 L_g with L_g = M L_J,T + L P_T² ≥ ‖∇²g_T‖ (Lemma 6): it knows nothing of the two parameters.
 
 Checked
-    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
+    Instances: tasks and rules with a model, with certified constants at every level, against
     ∇²g_T(φ) − ∇²g_T(φ') enclosed in ball arithmetic. The formula against the closed form in exact
-    rationals, and against ∇³g_T of positive polynomials, where it is attained term by term.
+    polynomials; against ∇³g_T of positive polynomials in rationals, where it is attained term by
+    term; and with constants taken at the points of one run, against ∇³g_T by autodiff.
 Not checked
     The supremum over Φ. What follows for the meta risk is in `ml2o_theory.meta_risk`.
 """

@@ -27,6 +27,7 @@ from ml2o_theory.arithmetic import identity, precision
 from ml2o_theory.chain_rule import check_chain_rule, product_sum
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.instances import Instance
+from ml2o_theory.models.base import RuleModel, TaskModel, _models
 from ml2o_theory.observed import taylor
 from ml2o_theory.observed.taylor import jacobians
 from ml2o_theory.verdict import StatementCheck
@@ -185,6 +186,11 @@ def test_what_taylor_arithmetic_does_not_know_is_refused() -> None:
         jacobians(Other(), params, task, X0, 2)
     with pytest.raises(InvalidArgument, match="steps"):
         check(0)
+
+
+def test_every_task_and_rule_with_a_model_has_its_series() -> None:
+    assert set(taylor.GRADIENTS) == set(_models(TaskModel))
+    assert set(taylor.STEPS) == set(_models(RuleModel))
 
 
 def test_the_length_of_series_is_set_back() -> None:
