@@ -26,8 +26,8 @@ _LENGTHS = (4.0, 1.0, 0.25, 0.0625)
 _FAR = 1e4
 """A trial step in units of the set's size: it projects onto the border."""
 
-_POWER_STEPS = 3
-"""Of the random directions at every random point, before the best are chosen."""
+_NUDGE = 1e-6
+"""How far the direction is tried out that stays in the set, in units of its size."""
 
 _PATIENCE, _GAIN = 3, 1e-9
 """The ascent ends when no start has gained this, relative, for so many rounds."""
@@ -73,7 +73,8 @@ def largest(
         point = {name: torch.cat([including[name], values]) for name, values in point.items()}
     n = len(next(iter(point.values())))
     directions = norm.random_directions(point, n, generator)
-    for _ in range(_POWER_STEPS if norm.wrt else 0):
+    # One step is enough for a Jacobian, whose best direction `sampled` computes in the end.
+    for _ in range(2 * len(norm.wrt) - 1):
         directions = _power_step(norm, point, directions)
     values = _finite(vmap(norm.at)(point, directions))
     kept = values.topk(min(search.starts, n)).indices
@@ -125,7 +126,8 @@ def _round(norm: DerivativeNorm, sets: Mapping[str, PointSet], now: _Starts) -> 
     (slope, u_slopes), _ = _gradients(norm, now.point, now.directions)
     stepped = tuple(normalised(s, u) for s, u in zip(u_slopes, now.directions, strict=True))
     uphill = {name: normalised(slope[name], torch.zeros_like(v)) for name, v in now.point.items()}
-    trials = list(_trials(sets, now, uphill, stepped))
+    feasible = {name: _feasible(sets[name], v, uphill[name]) for name, v in now.point.items()}
+    trials = list(_trials(sets, now, uphill, feasible, stepped))
     points = {name: torch.cat([t.point[name] for t in trials]) for name in now.point}
     directions = tuple(
         torch.cat(parts) for parts in zip(*(t.directions for t in trials), strict=True)
@@ -148,8 +150,18 @@ def _round(norm: DerivativeNorm, sets: Mapping[str, PointSet], now: _Starts) -> 
     )
 
 
+def _feasible(points: PointSet, x: Tensor, uphill: Tensor) -> Tensor:
+    """The part of an uphill direction that does not leave the set, normalised.
+
+    Without it the coordinates at their bounds, where the slope is often the largest, would set the
+    length of the step, and the others would hardly move.
+    """
+    moved = points.project(x + _NUDGE * points.size * uphill)
+    return normalised(moved - x, torch.zeros_like(x))
+
+
 def _trials(
-    sets: Mapping[str, PointSet], now: _Starts, uphill: Point, stepped: Directions
+    sets: Mapping[str, PointSet], now: _Starts, uphill: Point, feasible: Point, stepped: Directions
 ) -> Iterator[_Starts]:
     """The directions alone, all together and one by one; then the point too, by several lengths."""
     yield _Starts(now.values, now.point, stepped, now.scale)
@@ -157,13 +169,17 @@ def _trials(
         for i, u in enumerate(stepped):
             one = (*now.directions[:i], u, *now.directions[i + 1 :])
             yield _Starts(now.values, now.point, one, now.scale)
-    lengths = [now.scale * factor for factor in _LENGTHS]
-    for step, scale in [*((s, s) for s in lengths), (torch.full_like(now.scale, _FAR), now.scale)]:
-        moved = {
-            name: sets[name].project(v + sets[name].size * step[:, None] * uphill[name])
+
+    def moved(towards: Point, step: Tensor) -> Point:
+        return {
+            name: sets[name].project(v + sets[name].size * step[:, None] * towards[name])
             for name, v in now.point.items()
         }
-        yield _Starts(now.values, moved, stepped, scale)
+
+    for factor in _LENGTHS:
+        scale = now.scale * factor
+        yield _Starts(now.values, moved(feasible, scale), stepped, scale)
+    yield _Starts(now.values, moved(uphill, torch.full_like(now.scale, _FAR)), stepped, now.scale)
 
 
 def _finite(values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from flint import arb
@@ -37,18 +37,25 @@ _LAST = 8
 """How many halvings must show the growth."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SteepPair:
-    """Two points of a convex set, (d,) each; `ratio` ≤ ‖F(x) − F(y)‖ / ‖x − y‖ is proved."""
+    """Two points of a convex set, (d,) each, and the map F whose values there are compared."""
 
+    F: Map
     x: Tensor
     y: Tensor
-    ratio: arb
 
     @property
     def distance(self) -> float:
         """‖x − y‖, in float64."""
         return (self.x - self.y).norm().item()
+
+    @cached_property
+    def ratio(self) -> arb:
+        """A proved lower end of ‖F(x) − F(y)‖ / ‖x − y‖; 0 where the points are the same."""
+        if torch.equal(self.x, self.y):
+            return arb(0)
+        return rounded_down(partial(_ratio, self.F), self.x, self.y).lower().max(arb(0))
 
 
 def lipschitz_ratio_search(
@@ -77,7 +84,7 @@ def lipschitz_ratio_search(
         )
         passed.append((x, y))
     best = int(_steepness(at_x - at_y, x - y).argmax())
-    return [_confirmed(F, points, x[best], y[best]) for x, y in passed]
+    return [SteepPair(F, points.inside(x[best]), points.inside(y[best])) for x, y in passed]
 
 
 def kink_witness(F: Map, points: PointSet, *, seed: int) -> SteepPair | None:
@@ -102,10 +109,3 @@ def _steepness(change: Tensor, distance: Tensor) -> Tensor:
 
 def _ratio(F: Map, x: Tensor, y: Tensor) -> Tensor:
     return length(F(x) - F(y)) / length(x - y)
-
-
-def _confirmed(F: Map, points: PointSet, x: Tensor, y: Tensor) -> SteepPair:
-    x, y = points.inside(x), points.inside(y)
-    if torch.equal(x, y):
-        return SteepPair(x, y, arb(0))
-    return SteepPair(x, y, rounded_down(partial(_ratio, F), x, y).lower().max(arb(0)))
