@@ -10,13 +10,13 @@ Guaranteed, for finite ends or infinite ones, at any magnitude that float64 hold
 
 What this rests on:
 
-- IEEE 754: torch's +, −, ×, ÷ and square root of float64 round to nearest, so the neighbouring
-  float is an end. Subnormal numbers are not flushed (`torch.set_flush_denormal` is left off).
+- IEEE 754: torch's +, −, × and 1/x of float64 round to nearest, so the neighbouring float is an
+  end. Subnormal numbers are not flushed (`torch.set_flush_denormal` is left off).
 - Sums and matrix products may be computed in any order, with fused multiply-adds or without:
   the classical error bound covers each (`products`). Algorithms that are no reordering of the
   sums, such as Strassen's, are not covered; BLAS libraries do not use them for float64.
-- torch's `tanh` and `exp` are within 4 units in the last place (`functions`; the libraries behind
-  them promise 1 or 2). This is the one promise that is tested, not proved.
+- torch's `tanh` and `exp` are within 4 units in the last place (`functions`). This is a promise of
+  the libraries behind them; like the other two it is tested, not proved.
 
 Not guaranteed: that a range is the smallest. A variable that occurs twice is treated as two
 variables; `subdivision` splits boxes, and the excess shrinks with their width.
