@@ -8,8 +8,8 @@ errors", Japan J. Appl. Math. 1984). An operation that rounds its result by at m
 
     |v_float64 − v_exact| ≤ 2 Σ_o |∂v/∂o| · E_o,      u = 2⁻⁵³,
 
-    E = u |o|           + − · ÷ √                       (IEEE 754)
-    E = 8u |o|          tanh, exp, log, pow, …          (4 units in the last place)
+    E = u |o|           + − · ÷                         (IEEE 754)
+    E = 8u |o|          √, tanh, exp, log, pow, …       (4 units in the last place)
     E = (n + 1)u Σ|·|   sums and products of n terms    (in any order of summation)
 
 The factor 2 is for the second order in u, and for the rounding of this estimate itself. An
@@ -36,11 +36,11 @@ _U = 2.0**-53
 _UNDERFLOW = 2.0**-1022
 """Below the smallest normal number the error is absolute."""
 
-_BASIC = frozenset(["add", "sub", "rsub", "mul", "div", "sqrt", "reciprocal"])
+_BASIC = frozenset(["add", "sub", "rsub", "mul", "div", "reciprocal"])
 _LINEAR = frozenset(["sum", "mean", "mm", "mv", "bmm", "dot", "vdot", "addmm", "addmv", "baddbmm"])
 _TRANSCENDENTAL = """
     acos asin atan atan2 cos cosh erf exp exp2 expm1 hypot log log10 log1p log2 pow rsqrt sigmoid
-    sin sinh tan tanh
+    sin sinh sqrt tan tanh
 """
 _EXACT = """
     _to_copy _unsafe_view abs amax amin arange argmax argmin bitwise_and bitwise_not cat clamp
