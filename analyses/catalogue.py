@@ -105,16 +105,44 @@ def _methods() -> list[Entry]:
 
 
 def _statements() -> list[Entry]:
-    from ml2o_theory.registry import statements
+    from ml2o_theory.registry import assumptions, statements
 
-    return [
+    assumed = [
         Entry(
             name,
-            f"{statement.number}: {statement.title}.",
-            {"latex": statement.latex, "file": statement.file, "test": statement.test},
+            f"Assumption {name}: {member.title}.",
+            {
+                "kind": "assumption",
+                "number": name,
+                "latex": member.latex,
+                "hypotheses": list(member.hypotheses),
+                "constants": list(member.constants),
+                "levels": [],
+                "file": member.file,
+                "test": member.test,
+            },
+        )
+        for name, member in assumptions().items()
+    ]
+    stated = [
+        Entry(
+            name,
+            f"{' = '.join((statement.number, *statement.also))}: {statement.title}.",
+            {
+                "kind": "statement",
+                "number": statement.number,
+                "also": list(statement.also),
+                "latex": statement.latex,
+                "hypotheses": list(statement.hypotheses),
+                "constants": list(statement.constants),
+                "levels": [level.value for level in statement.levels],
+                "file": statement.file,
+                "test": statement.test,
+            },
         )
         for name, statement in statements().items()
     ]
+    return assumed + stated
 
 
 def _artefacts() -> list[Entry]:

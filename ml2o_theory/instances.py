@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.optimizers.base import MemorylessRule, Params
-from ml2o_core.tasks.base import Task
+from ml2o_core.seeding import generator
+from ml2o_core.tasks.base import Task, TaskFamily
 from ml2o_theory.models import RuleModel, TaskModel, flat_params, rule_model, task_model
 from ml2o_theory.observed.quantities import Between
 from ml2o_theory.regions import sample_id
@@ -98,3 +100,32 @@ class Instance:
         """The id of the data: both tasks' and the starts."""
         data = [*self.first.tensors().values(), *self.second.tensors().values(), self.x0]
         return sample_id(data if self.other_x0 is None else [*data, self.other_x0])
+
+
+def draw_instance(
+    family: TaskFamily,
+    rule: MemorylessRule,
+    seed: int,
+    *,
+    params: Params | None = None,
+    nearby: float = 0.01,
+) -> Instance:
+    """Two tasks of `family` and a start, φ of `rule` (or `params`), and a nearby start and φ'.
+
+    Each coordinate of x_0' and φ' differs from that of x_0 and φ by a share of about `nearby`.
+    """
+
+    def stream(purpose: str) -> torch.Generator:
+        return generator(seed, purpose=f"instance, {purpose}", family=family.name, rule=rule.name)
+
+    def near(values: Tensor, draws: torch.Generator) -> Tensor:
+        noise = torch.randn(values.shape, generator=draws, dtype=torch.float64)
+        return values * (1 + nearby * noise)
+
+    tasks, start = stream("tasks"), family.start(stream("start"))
+    first, second = family.sample(tasks), family.sample(tasks)
+    params = rule.init_params(stream("parameters")) if params is None else params
+    draws = stream("nearby")
+    other_x0 = near(start, draws)
+    other = {name: near(value, draws) for name, value in sorted(params.items())}
+    return Instance(rule, params, first, second, start, other_x0, other)

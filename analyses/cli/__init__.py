@@ -52,6 +52,11 @@ COMMANDS = {
         "Evaluate a statement's bound at constants of your own.",
         "ml2o bound lemma08 --T 20 --L 4 --M-m1 0.1 --Delta 0.01",
     ),
+    "check-statement": Command(
+        "checking:check_statement",
+        "Hold a statement against an instance of your choice.",
+        "ml2o check-statement proposition1 --family quadratic --cols 3 --rows 3 --T 5",
+    ),
     "train": Command(
         "training:train",
         "Meta-train an update rule on a task family.",

@@ -31,7 +31,7 @@ Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 class Statement(ABC):
     """One statement of the paper.
 
-    Class attributes: `name` (the registry key), `number` (in the paper), `title`, `left`,
+    Class attributes: `name` (the registry key), `number` (in the paper), `also` (other numbers it has there), `title`, `left`,
     `relation` and `right` (what is bounded, in LaTeX; how; and the bound, a SymPy expression in the
     horizon T or the step t = T − 1), `hypotheses`, and `constants` (the symbols that enter at the
     uniform level; the bound increases in each), `levels` (the levels of the ladder at which it says
@@ -40,6 +40,7 @@ class Statement(ABC):
 
     name: ClassVar[str] = ""
     number: ClassVar[str] = ""
+    also: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     left: ClassVar[str] = ""
     relation: ClassVar[str] = r"\le"

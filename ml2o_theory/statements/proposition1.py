@@ -55,6 +55,7 @@ class Proposition1(Statement):
 
     name: ClassVar[str] = "proposition1"
     number: ClassVar[str] = "Proposition 1"
+    also: ClassVar[tuple[str, ...]] = ("Lemma 12",)
     title: ClassVar[str] = "Difference of two tasks' optimizer gradients"
     left: ClassVar[str] = r"\| \nabla g_T^1(\varphi) - \nabla g_T^2(\varphi) \|"
     right: ClassVar[Expr] = M * Delta_J(T) + P(T) * Delta * Q**T

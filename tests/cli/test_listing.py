@@ -14,7 +14,7 @@ from analyses.settings import Preset, Profile
 from ml2o_core.methods import METHODS
 from ml2o_core.optimizers import UpdateRule
 from ml2o_core.tasks import TaskFamily
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import assumptions, statements
 
 from .conftest import Program
 
@@ -24,7 +24,7 @@ def test_it_is_what_the_registries_hold() -> None:
         "families": TaskFamily.registry(),
         "rules": UpdateRule.registry(),
         "methods": METHODS,
-        "statements": statements(),
+        "statements": {**assumptions(), **statements()},
         "artefacts": Artefact.registry(),
         "presets": list(Preset),
         "profiles": list(Profile),
