@@ -72,7 +72,7 @@ class A1(Assumption):
         r"\ge \mu \| \varphi - \varphi' \|^2"
     )
     words: ClassVar[str] = (
-        "The optimizer risk g_T, and its empirical version, are μ-strongly convex on Φ, μ > 0."
+        "The optimizer risk, and its empirical version, are μ-strongly convex on Φ, μ > 0."
     )
     hypotheses: ClassVar[tuple[str, ...]] = ("φ, φ' ∈ Φ, convex and bounded",)
     constants: ClassVar[tuple[str, ...]] = ("mu",)
@@ -128,7 +128,7 @@ class A1(Assumption):
         )
         return self._result(
             setting,
-            f"mu is in {mu}, sup g_T'' in {L_g}; {on_the_line}",
+            f"μ is in {mu}, sup g_T'' in {L_g}; {on_the_line}",
             (Evidence("mu", mu, Asked.POSITIVE), Evidence("L_g", L_g, Asked.NOTHING)),
         )
 
@@ -168,7 +168,7 @@ class A1(Assumption):
             region=region_of(setting),
             method=EndMethod.INTERVAL_ARITHMETIC,
         )
-        because = f"mu is in {mu}, by the eigenvalues of ∇²g_T over {len(boxes)} boxes of Φ"
+        because = f"μ is in {mu}, by the eigenvalues of ∇²g_T over {len(boxes)} boxes of Φ"
         return self._result(setting, because, (Evidence("mu", mu, Asked.POSITIVE),))
 
     def _searched(

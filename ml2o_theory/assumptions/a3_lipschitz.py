@@ -57,7 +57,7 @@ class Lipschitz(Assumption):
                     proofs.append(f"{symbol}: {found.text}")
                 case str():
                     gaps.append(f"{symbol}: {found}")
-        finite = [f"{e.symbol} is in {e.value}" for e in evidence]
+        finite = [str(part) for part in evidence]
         return AssumptionCheck(
             self.name,
             setting.subject,
@@ -125,7 +125,9 @@ class A3e(Lipschitz):
         r"\| \nabla_i m(z, \varphi) - \nabla_i m(z', \varphi') \| "
         r"\le L_m ( \| z - z' \| + \| \varphi - \varphi' \| )"
     )
-    words: ClassVar[str] = "Both Jacobians of the update rule are L_m-Lipschitz, in the sum norm."
+    words: ClassVar[str] = (
+        "Both Jacobians of the update rule are Lipschitz, with one constant, in the sum norm."
+    )
     hypotheses: ClassVar[tuple[str, ...]] = ("z, z' ∈ Z and φ, φ' ∈ Φ, convex", "i = 1 and 2")
     constants: ClassVar[tuple[str, ...]] = ("L_m",)
 
@@ -141,8 +143,8 @@ class A3f(Lipschitz):
         r"\le \rho_m ( \| z - z' \| + \| \varphi - \varphi' \| )"
     )
     words: ClassVar[str] = (
-        "Lemma 7 alone needs one derivative more: ∇³l is τ-Lipschitz and ∇²m ρ_m-Lipschitz. The "
-        "paper leaves it implicit."
+        "Lemma 7 alone needs one derivative more: the third of the loss and the second of the rule "
+        "are Lipschitz. The paper leaves it implicit."
     )
     hypotheses: ClassVar[tuple[str, ...]] = ("X, Z and Φ convex",)
     constants: ClassVar[tuple[str, ...]] = ("tau", "rho_m")

@@ -71,7 +71,7 @@ class A4(Assumption):
                 because = found
             case _:
                 evidence = tuple(Evidence(symbol, value) for symbol, value in found.items())
-                because = "; ".join(f"{e.symbol} is in {e.value}" for e in evidence)
+                because = "; ".join(map(str, evidence))
         return AssumptionCheck(
             self.name, setting.subject, region, because, evidence, refutation, gap=not evidence
         )

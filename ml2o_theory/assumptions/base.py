@@ -64,6 +64,9 @@ class Setting:
         return f"{self.about}; {self.rule.name}"
 
 
+GREEK = {"mu": "μ", "rho": "ρ", "rho_m": "ρ_m", "tau": "τ", "Delta": "Δ", "Delta_tilde": "Δ̃"}
+"""How a sentence writes a symbol."""
+
 SEPARATOR = "  ∥  "
 """Between two exhibits in a text."""
 
@@ -83,6 +86,9 @@ class Evidence:
     symbol: str
     value: Enclosure
     asked: Asked = Asked.FINITE
+
+    def __str__(self) -> str:
+        return f"{GREEK.get(self.symbol, self.symbol)} is in {self.value}"
 
     @property
     def is_met(self) -> bool:
