@@ -59,8 +59,9 @@ def section(results: Results) -> Section:
                 "starts and a horizon T, drawn as the configuration says. Every statement is held "
                 "against it at every level of the ladder, with constants that are certified on the "
                 "smallest region (uniform, closed-loop, detached) or tube (trajectory) that holds "
-                "the instance's own runs. Statements that compare two tasks are checked on every instance, "
-                "the others on every fifth. What is observed is enclosed in ball arithmetic."
+                "the instance's own runs. Statements that compare two tasks are checked on every "
+                "instance, the others on every fifth. What is observed is enclosed in ball "
+                "arithmetic."
             ),
             Bullets(tuple(f"`{level.value}`: {level.meaning}" for level in _LEVELS)),
             LineFigure(
