@@ -163,7 +163,7 @@ def test_without_its_allowance_tanh_is_wrong(
     assert not encloses(tanh(IntervalTensor.exactly(u)), exact)
 
 
-@pytest.mark.parametrize("n", [-3, -2, -1, 0, 1, 2, 3, 4, 7])
+@pytest.mark.parametrize("n", [-3, -2, 0, 1, 4])
 @given(a=..., data=st.data())
 def test_powers(n: int, a: IntervalTensor, data: st.DataObject, inside: Any, encloses: Any) -> None:
     x = data.draw(inside(a))
