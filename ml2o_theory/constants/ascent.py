@@ -134,20 +134,22 @@ def _round(norm: DerivativeNorm, sets: Mapping[str, PointSet], now: _Starts) -> 
     )
     values = _finite(vmap(norm.at)(points, directions)).unflatten(0, (len(trials), -1))
     best, which = values.max(dim=0)
-    rows = torch.arange(len(best))
     better = best > now.values
-
-    def choose(new: Tensor, old: Tensor) -> Tensor:
-        chosen = new.unflatten(0, (len(trials), -1))[which, rows]
-        return torch.where(better.reshape(-1, *[1] * (old.ndim - 1)), chosen, old)
-
-    scale = choose(torch.cat([t.scale for t in trials]), now.scale / 16)
+    # The number of the trial that is kept, 0 standing for none of them.
+    kept = torch.where(better, which + 1, 0)
+    scale = _choose(kept, now.scale / 16, torch.cat([t.scale for t in trials]))
     return _Starts(
         torch.where(better, best, now.values),
-        {name: choose(points[name], v) for name, v in now.point.items()},
-        tuple(choose(new, u) for new, u in zip(directions, now.directions, strict=True)),
+        {name: _choose(kept, v, points[name]) for name, v in now.point.items()},
+        tuple(_choose(kept, u, new) for new, u in zip(directions, now.directions, strict=True)),
         scale.clamp(min=1e-12, max=1.0),
     )
+
+
+def _choose(kept: Tensor, old: Tensor, trials: Tensor) -> Tensor:
+    """Row by row, the old value or that of the trial that is kept; `trials` has them in a row."""
+    choices = torch.cat([old, trials]).unflatten(0, (-1, len(old)))
+    return choices[kept, torch.arange(len(old))]
 
 
 def _feasible(points: PointSet, x: Tensor, uphill: Tensor) -> Tensor:
@@ -170,16 +172,19 @@ def _trials(
             one = (*now.directions[:i], u, *now.directions[i + 1 :])
             yield _Starts(now.values, now.point, one, now.scale)
 
-    def moved(towards: Point, step: Tensor) -> Point:
-        return {
-            name: sets[name].project(v + sets[name].size * step[:, None] * towards[name])
-            for name, v in now.point.items()
-        }
-
     for factor in _LENGTHS:
         scale = now.scale * factor
-        yield _Starts(now.values, moved(feasible, scale), stepped, scale)
-    yield _Starts(now.values, moved(uphill, torch.full_like(now.scale, _FAR)), stepped, now.scale)
+        yield _Starts(now.values, _moved(sets, now.point, feasible, scale), stepped, scale)
+    far = torch.full_like(now.scale, _FAR)
+    yield _Starts(now.values, _moved(sets, now.point, uphill, far), stepped, now.scale)
+
+
+def _moved(sets: Mapping[str, PointSet], point: Point, towards: Point, step: Tensor) -> Point:
+    """Points moved by a step, (n,), in units of the size of their set, and projected onto it."""
+    return {
+        name: sets[name].project(v + sets[name].size * step[:, None] * towards[name])
+        for name, v in point.items()
+    }
 
 
 def _finite(values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ u ↦ D²F(p)[u, ·] for k = 2. At any p and any u_i the right side is a lower e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -53,12 +53,7 @@ class DerivativeNorm:
         if not self.wrt:
             return value
 
-        def form(w: Tensor) -> Tensor:
-            g: Callable[[Point], Tensor] = partial(_inner, self.F, w)
-            for name, u in zip(self.wrt, directions, strict=True):
-                g = partial(_directional, g, name, u)
-            return g(point)
-
+        form = partial(_form, self.F, tuple(zip(self.wrt, directions, strict=True)), point)
         return grad(form)(torch.zeros_like(value))
 
     def random_directions(self, point: Point, n: int, generator: torch.Generator) -> Directions:
@@ -87,14 +82,29 @@ def normalised(v: Tensor, otherwise: Tensor | None = None) -> Tensor:
     return torch.where(unit.isfinite().all(dim=-1, keepdim=True), unit, otherwise)
 
 
+# The functions below are partially applied, not nested: the tests' type checks decorate a nested
+# function anew at every call.
+
+
+def _form(
+    F: Callable[[Point], Tensor], along: Sequence[tuple[str, Tensor]], point: Point, w: Tensor
+) -> Tensor:
+    """⟨w, DᵏF(p)[u_1, …, u_k]⟩."""
+    g = partial(_inner, F, w)
+    for name, u in along:
+        g = partial(_directional, g, name, u)
+    return g(point)
+
+
 def _inner(F: Callable[[Point], Tensor], w: Tensor, point: Point) -> Tensor:
     return (w * F(point)).sum()
 
 
 def _directional(g: Callable[[Point], Tensor], name: str, u: Tensor, point: Point) -> Tensor:
     """⟨∂g/∂(coordinate `name`), u⟩."""
+    return (grad(partial(_with, g, point, name))(point[name]) * u).sum()
 
-    def along(v: Tensor) -> Tensor:
-        return g(point | {name: v})
 
-    return (grad(along)(point[name]) * u).sum()
+def _with(g: Callable[[Point], Tensor], point: Point, name: str, v: Tensor) -> Tensor:
+    """g where the coordinate `name` is v."""
+    return g(point | {name: v})

@@ -273,7 +273,7 @@ def test_any_task_and_any_rule() -> None:
     region = Region(
         Ball((0.3,), exact(2.0)), ParameterInterval(0.0, 0.25), Ball((0.0,), exact(1.0)), "s", 1
     )
-    found = sampled_constants([task], Tanh(), region, seed=0)
+    found = sampled_constants([task], Tanh(), region, seed=0, search=Search(64, 4, 12))
     e = torch.tensor(1.0, dtype=torch.float64).exp().item()
     expected = {"M": (2 / e) ** 0.5, "L": 2.0, "M_m1": 0.25, "Q_bar": 1.5}
     expected |= {"M_m2": torch.tanh(torch.ones(())).item(), "L_m": 1.0}
