@@ -51,7 +51,7 @@ class MLPModel(RuleModel):
         for W, b in layers[:-1]:
             inputs.append(a)
             u = (a * W + _repeated(b, a.nrows())).entries()
-            a = arb_mat(a.nrows(), W.ncols(), [entry.tanh() for entry in u])
+            a = arb_mat(a.nrows(), W.ncols(), [_tanh(entry) for entry in u])
             slopes.append([_slope(entry) for entry in u] * (d // a.nrows()))
         inputs.append(a)
         W, b = layers[-1]
@@ -101,7 +101,7 @@ class MLPModel(RuleModel):
             deu = dea * W + da * eW + ea * dW
             if j == len(self.layout.layers) - 1:
                 break
-            a = arb_mat(rows, W.ncols(), [entry.tanh() for entry in u.entries()])
+            a = arb_mat(rows, W.ncols(), [_tanh(entry) for entry in u.entries()])
             slope = [_slope(entry) for entry in u.entries()]
             curvature = [-2 * t * w for t, w in zip(a.entries(), slope, strict=True)]
             dea = _hadamard(du, _hadamard(eu, curvature).entries()) + _hadamard(deu, slope)
@@ -155,6 +155,11 @@ class MLPModel(RuleModel):
             (arb_mat(place.inputs, place.outputs, numbers[place.weight]), numbers[place.bias])
             for place in self.layout.layers
         ]
+
+
+def _tanh(u: arb) -> arb:
+    """tanh u from the ends, as it rises: arb's own is no bound for a wide ball."""
+    return u.lower().tanh().union(u.upper().tanh())
 
 
 def _slope(u: arb) -> arb:
