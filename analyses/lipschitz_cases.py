@@ -31,8 +31,9 @@ from ml2o_theory.constants.ascent import Search
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants
 from ml2o_theory.constants.of_region import region_constants
+from ml2o_theory.constants.on_ball import task_constants_on_ball
 from ml2o_theory.constants.sampled import sampled
-from ml2o_theory.enclosure import intersection
+from ml2o_theory.enclosure import intersection, maximum
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.instances import Instance
 from ml2o_theory.intervals.norms import euclidean_above
@@ -204,5 +205,9 @@ def both_ends(case: Case, seed: int, search: Search) -> Constants:
     ):
         closed = pair_constants(QuadraticPair(pair.first, pair.second, pair.x0), region)
         known = {symbol: intersection(closed[symbol], value) for symbol, value in known.items()}
+    if isinstance(region.x, Ball) and case.symbols == _ALL:
+        first, second = (task_constants_on_ball(task, region) for task in tasks)
+        for symbol, value in first.items():
+            known[symbol] = intersection(known[symbol], maximum(value, second[symbol]))
     below = sampled(tasks, rule.rule, region, case.symbols, seed=seed, search=search)
     return Constants(region, {s: intersection(known[s], below[s]) for s in case.symbols})
