@@ -110,13 +110,14 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def is_found_by_a_registry(file: Path) -> bool:
-    """Whether a file defines a class with a `name` of its own: a member of some registry."""
+    """Whether a registry has a class of the file: by its `name`, or as a model `of` a type."""
     return any(
         isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
-        and node.target.id == "name"
-        and isinstance(node.value, ast.Constant)
-        and node.value.value
+        and (
+            (node.target.id == "name" and isinstance(node.value, ast.Constant) and node.value.value)
+            or (node.target.id == "of" and isinstance(node.value, ast.Name))
+        )
         for top in ast.parse(file.read_text(encoding="utf-8")).body
         if isinstance(top, ast.ClassDef)
         for node in top.body
