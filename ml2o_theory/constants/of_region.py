@@ -39,17 +39,18 @@ def region_constants(
 ) -> Constants:
     """Every constant of `tasks` (one or two) and `rule` on `region`.
 
-    `points` of shape (n, d) are enclosures of points of X, and `phi` of shape (p,) one of a
-    parameter in Φ: there the lower ends are attained. ∇lⁱ(points) lie in Z, as Z ⊇ ∇lⁱ(X).
+    `points` of shape (n, d) are enclosures of points of X, and `phi` of shape (p,) or (n, p) those
+    of parameters in Φ: there the lower ends are attained. ∇lⁱ(points) lie in Z, as Z ⊇ ∇lⁱ(X).
     """
+    phi = phi.expand(points.shape[0], -1)
     if isinstance(region.x, Box):
-        points = concatenate([points, corners(region.x.interval)], 0)
+        vertices = corners(region.x.interval)
+        points = concatenate([points, vertices], 0)
+        phi = concatenate([phi, phi[:1].expand(vertices.shape[0], -1)], 0)
     x, z, box = (_cover(shape) for shape in (region.x, region.z, region.phi))
     # The boxes first, then the points: those give the upper ends, these the lower ends.
     n = points.shape[0]
-    at_x, at_z = (
-        concatenate([box.expand(boxes.shape[0], -1), phi.expand(n, -1)], 0) for boxes in (x, z)
-    )
+    at_x, at_z = (concatenate([box.expand(boxes.shape[0], -1), phi], 0) for boxes in (x, z))
     x = concatenate([x, points], 0)
     found = [
         loop_ends(task, rule, x, at_x)
