@@ -5,8 +5,8 @@ polynomial in the constants. For every T at once, by induction: the closed forms
 `recursion.Bounds` starts from at t = 0, and one `recursion.step` leads from those at t to those at
 t + 1. Identities between polynomials in Q that are shown for Q ≠ 1 hold for Q = 1 too.
 
-P, L_J, L_K and δx are proved for any growth Q of a step, hence for every level of the ladder with
-one value each; Lemmas 9–11 need the uniform level's Q = 1 + M_m1 L.
+P, L_J, L_K and δx are proved for any growth Q of a step, hence for the closed-loop level too;
+Lemmas 9–11 need the uniform level's Q = 1 + M_m1 L. Level `detached` has other recursions for J.
 """
 
 from __future__ import annotations
