@@ -9,7 +9,8 @@ infinite, so the outcome is NO_VIOLATION_FOUND, VIOLATED or INCONCLUSIVE, and ne
 
 A statement that compares two starts or parameters bounds a difference by a multiple of their
 distance. It is checked per unit of ‖x_0 − x_0'‖ + ‖φ − φ'‖: what is observed is then the Lipschitz
-constant that the pair shows, and the bound the one that the statement gives.
+constant that the pair shows, and the bound the one that the statement gives. The trivial bound,
+which knows no distance, is divided by that of the pair found.
 """
 
 from __future__ import annotations
@@ -57,8 +58,6 @@ DECADES = 4
 CLOSEST = 1e-6
 """Pairs closer than this, relative to the set, are left out: float64 has too few digits of them."""
 
-METHOD = f"pairs at several distances, then projected gradient ascent from the best {ASCENTS}"
-
 _NAMES = {"x0": "x_0", "phi": "φ", "other_x0": "x_0'", "other_phi": "φ'"}
 
 PAIRS = frozenset({Between.PARAMETERS, Between.STARTS_AND_PARAMETERS})
@@ -102,6 +101,9 @@ def check_uniform(
         observed = _per(observed, total)
         apart = {symbol: _per(distance, total) for symbol, distance in apart.items()}
     constants = Constants(over.region, {**over.constants(pair), **apart})
+    trivial = statement.trivial_bound(constants, T, level)
+    if trivial is not None and over.compares_pairs:
+        trivial = _per(trivial, total)
     return StatementCheck(
         statement=statement.number,
         kind=CheckKind.UNIFORM,
@@ -121,8 +123,8 @@ def check_uniform(
             method=EndMethod.SEARCHED,
         ),
         bound=statement.bound(constants, T, level),
-        trivial=statement.trivial_bound(constants, T, level),
-        search=RegionSearch(trials, METHOD),
+        trivial=trivial,
+        search=RegionSearch(trials, over.method),
     )
 
 
@@ -142,6 +144,12 @@ class _Runs:
     def compares_pairs(self) -> bool:
         """Whether the statement compares two parameters, or two starts."""
         return self.observed.between in PAIRS
+
+    @property
+    def method(self) -> str:
+        """The search, in words."""
+        drawn = "pairs at several distances" if self.compares_pairs else "random points"
+        return f"{drawn}, then projected gradient ascent from the best {ASCENTS}"
 
     @cached_property
     def models(self) -> tuple[TaskModel, ...]:
@@ -289,7 +297,7 @@ def _per(number: Enclosure, distance: Enclosure) -> Enclosure:
         return Enclosure.certified(
             number.lower.value / distance.upper.value,
             number.upper.value / distance.lower.value,
-            EndMethod.INTERVAL_ARITHMETIC,
+            EndMethod.CLOSED_FORM,
             norm=number.lower.norm,
             region=number.region,
         )

@@ -113,8 +113,10 @@ def test_no_true_statement_is_violated(name: str) -> None:
     assert check.bound.is_bounded
 
 
-@pytest.mark.parametrize("scene", [diagonal_gain_on_smoothed_lasso, network_on_quadratics])
-@pytest.mark.parametrize("name", ["lemma05", "proposition1"])
+@pytest.mark.parametrize(
+    ("name", "scene"),
+    [("lemma05", diagonal_gain_on_smoothed_lasso), ("proposition1", network_on_quadratics)],
+)
 def test_other_tasks_and_rules(name: str, scene: Callable[[], Scene]) -> None:
     check = scene().check(name, 2, Level.CLOSED_LOOP)
     assert check.verdict is CheckVerdict.NO_VIOLATION_FOUND, (check.verdict, check.reason)
@@ -172,7 +174,7 @@ def test_the_search_comes_near_to_suprema_that_are_known() -> None:
 
 
 def test_the_witness_shows_what_was_observed() -> None:
-    scene, T = gain_on_quadratics(), 3
+    scene, T = gain_on_quadratics(), 2
     check = scene.check("lemma05", T)
     assert check.observed is not None
     end = check.observed.lower
@@ -190,6 +192,21 @@ def test_the_witness_shows_what_was_observed() -> None:
         ratio = norm(J - J_other) / abs(arb(phi) - arb(other))
     assert end.value <= ratio
     assert float(end.value) == pytest.approx(float(ratio), rel=FLOAT)
+
+
+def test_numbers_of_a_pair_are_per_unit_of_its_distance() -> None:
+    # One step from x_0 = 1 with h = 1 leads to x_1 ∈ [1.5, 2]: J_1 = −z_0, and M_m2 = 2.
+    check = scalar(1, 1).check("lemma02", 1)
+    assert lower_end(check) == pytest.approx(1, rel=FLOAT)
+    assert check.bound is not None
+    assert float(check.bound.upper.value) == pytest.approx(2, rel=FLOAT)
+    check = scalar(1, 1).check("lemma05", 1)
+    assert check.trivial is not None
+    assert check.observed is not None
+    assert check.observed.lower.witness is not None
+    phi, other = (check.observed.lower.witness[symbol][0] for symbol in ("φ", "φ'"))
+    trivial = float(check.trivial.upper.value)
+    assert trivial * abs(phi - other) == pytest.approx(2 * 2, rel=FLOAT)
 
 
 def test_the_same_seed_gives_the_same_check() -> None:
@@ -216,7 +233,7 @@ def test_starts_and_parameters_range_together() -> None:
 
 
 def test_detached_observes_what_detached_differentiates() -> None:
-    check = gain_on_quadratics().check("proposition1", 3, Level.DETACHED)
+    check = gain_on_quadratics().check("proposition1", 2, Level.DETACHED)
     assert check.graph is GraphMode.DETACHED
     assert check.verdict is CheckVerdict.NO_VIOLATION_FOUND
 
