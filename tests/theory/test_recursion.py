@@ -12,7 +12,6 @@ from flint import arb, fmpq
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from ml2o_theory import recursion
 from ml2o_theory.arithmetic import log10, precision
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import uniform
@@ -140,67 +139,3 @@ def test_a_bound_of_any_size_survives() -> None:
     assert size is not None
     assert size == pytest.approx(2000 * math.log10(10**6 + 1), rel=1e-3)
     assert relative_width < 1e-30
-
-
-MUTANTS = {
-    "jacobian_bounds": {
-        "L_B without L P": ("L_B = c.L_zphi * c.L * b.P + c", "L_B = c"),
-        "sign of L P in L_B": ("L_B = c.L_zphi * c.L", "L_B = -c.L_zphi * c.L"),
-        "Δ without L δx": ("c.Delta + c.L * b.delta_x", "c.Delta"),
-        "sign of L δx": ("c.Delta + c.L * b.delta_x", "c.Delta - c.L * b.delta_x"),
-        "L_A without ρ": ("c.M_m1 * c.rho * b.P + c.L_P", "c.L_P"),
-        "L_A without L": ("b.P + c.L_P * rule", "b.P + rule"),
-        "L_B without L_m": ("c.L * b.P + c.L_phiphi", "c.L * b.P"),
-        "Δ_A without Δ̃": ("c.M_m1 * (c.Delta_tilde + c.rho", "c.M_m1 * (c.rho"),
-        "Δ_A without ρ δx": ("c.Delta_tilde + c.rho * b.delta_x", "c.Delta_tilde"),
-        "Δ_A without M_m1": ("c.M_m1 * (c.Delta_tilde", "(c.Delta_tilde"),
-        "Δ_B without L_m": ("Delta_B = c.L_zphi * gradients", "Delta_B = gradients"),
-    },
-    "rule_change": {
-        "sign of L P in W": ("c.L_zz * c.L * b.P + c", "-c.L_zz * c.L * b.P + c"),
-        "W without L_zφ": (" + c.L_zphi", ""),
-    },
-    "second_derivative_step": {
-        "V without 1": ("V = c.L * b.P + 1", "V = c.L * b.P"),
-        "L_K without L_J": ("c.L * b.L_J + c.rho", "c.rho"),
-        "ρ P for ρ P²": ("c.rho * b.P * b.P\n", "c.rho * b.P\n"),
-        "one path of three": ("3 * rule_change", "2 * rule_change"),
-        "τ P² for τ P³": ("c.tau * b.P * b.P * b.P", "c.tau * b.P * b.P"),
-        "one ρ P L_J of three": ("3 * c.rho * b.P * b.L_J", "2 * c.rho * b.P * b.L_J"),
-        "ρ_m V² for ρ_m V³": ("c.rho_m * V * V * V", "c.rho_m * V * V"),
-        "L_K contracts": ("c.Q * b.L_K", "b.L_K"),
-        "L_K without M_m1": ("c.M_m1 * gradient_third", "gradient_third"),
-    },
-    "step": {
-        "P contracts": ("P = c.Q_P * b.P + c.M_m2", "P = b.P + c.M_m2"),
-        "P uses M_m1": ("P = c.Q_P * b.P + c.M_m2", "P = c.Q_P * b.P + c.M_m1"),
-        "exponent of Q in L_J": ("L_J=c.Q * b.L_J", "L_J=c.Q * c.Q * b.L_J"),
-        "L_J without L_B": ("+ L_A * b.J + L_B", "+ L_A * b.J"),
-        "δx contracts": ("delta_x = c.Q * b.delta_x", "delta_x = b.delta_x"),
-        "exponent of Q in Δ_J": ("Delta_J=c.Q * b.Delta_J", "Delta_J=b.Delta_J"),
-        "Δ_J without P": ("Delta_A * b.J + Delta_B", "Delta_A + Delta_B"),
-        "Δ_J without Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J"),
-        "sign of Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J - Delta_B"),
-    },
-}
-"""Planted defects of functions of `recursion`: what is replaced, and by what."""
-
-
-@pytest.mark.parametrize(("function", "defect"), [(f, d) for f in MUTANTS for d in MUTANTS[f]])
-def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
-    function: str,
-    defect: str,
-    mutated: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    c = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
-
-    def agree() -> bool:
-        b = after(c, 3)
-        names = ("P", "L_J", "L_K", "delta_x", "Delta_J")
-        return all(getattr(b, n) == closed(getattr(quantities, n), c, 3) for n in names)
-
-    assert agree()
-    planted = mutated(getattr(recursion, function), *MUTANTS[function][defect])
-    monkeypatch.setattr(recursion, function, planted)
-    assert not agree()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -101,46 +99,6 @@ def test_it_is_slack_for_a_contracting_rule(name: str) -> None:
     assert float(check.ratio.upper.value) < 0.5
     declared = type(OBSERVED[name]).trivial_formula is not Statement.trivial_formula
     assert check.vacuity is (Vacuity.VACUOUS if declared else Vacuity.NOT_DECLARED)
-
-
-FORMULA_DEFECTS = [
-    ("lemma02", "growth * apart.x0", "apart.x0"),
-    ("lemma02", ".P * apart.phi", ".P"),
-    ("lemma02", "+ bounds", "- bounds"),
-    ("lemma02", "growth * apart.x0", "-growth * apart.x0"),
-    ("lemma03", "L_A * apart.phi", "L_A"),
-    ("lemma03", "L_A * apart.phi", "L_B * apart.phi"),
-    ("lemma04", "L_B * apart.phi", "L_A * apart.phi"),
-    ("lemma05", "L_J * apart.phi", "L_J"),
-    ("lemma06", "b.L_J + score.L", "b.L_J - score.L"),
-    ("lemma06", "score.L * b.P * b.J", "score.L * b.P"),
-    ("lemma06", "score.M * b.L_J", "b.L_J"),
-    ("lemma07", "score.M * b.L_K", "b.L_K"),
-    ("lemma07", "b.L_K + curvature", "b.L_K - curvature"),
-    ("lemma07", "3 * score.L", "2 * score.L"),
-    ("lemma07", "+ score.rho * b.P * b.P * b.P", "+ score.rho * b.P * b.P"),
-    ("lemma08", ".delta_x", ".Delta_J"),
-    ("lemma09", ".Delta_A", ".Delta_B"),
-    ("lemma10", "last_jacobian_bounds(steps).Delta_B", "steps[-1].Delta"),
-    ("lemma11", ".Delta_J", ".L_J"),
-    ("lemma13", "score.M * bounds", "bounds"),
-]
-"""Planted defects of the formulas; tests/theory/test_recursion.py has those of the recursion."""
-
-
-@pytest.mark.parametrize(("name", "old", "new"), FORMULA_DEFECTS)
-def test_a_planted_defect_breaks_the_identity_with_the_closed_form(
-    name: str, old: str, new: str, mutated: Callable[..., Any]
-) -> None:
-    c = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
-    member, exact = statement(name), closed_form(name, c, 3)
-    assert member.formula(*uniform(c, 3)) == exact
-    assert mutated(type(member).formula, old, new)(member, *uniform(c, 3)) != exact
-
-
-def test_every_lemma_has_a_closed_form_and_a_planted_defect() -> None:
-    lemmas = {name for name in statements() if name.startswith("lemma")}
-    assert lemmas & set(BOUNDS) == {name for name, *_ in FORMULA_DEFECTS}
 
 
 def test_a_statement_that_observes_nothing_is_refused() -> None:
