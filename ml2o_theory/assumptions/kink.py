@@ -8,6 +8,8 @@ A3c (nor A3f) can hold on a set that has x_k = 0 inside.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from flint import arb_mat
 from jaxtyping import Float
@@ -25,21 +27,27 @@ SHOWN = (0, 10, 20, 40)
 """Pairs at the first distance, and 2⁻¹⁰, 2⁻²⁰ and 2⁻⁴⁰ of it."""
 
 
-def gradient(task: LassoTask, x: arb_mat) -> arb_mat:
-    """Aᵀ(Ax − b) + λ sign(x) at an exact x (d, 1), in ball arithmetic."""
-    weight = exact(task.weight.item())
-    signs = [(v > 0) - (v < 0) for v in x.entries()]
-    return ExactQuadratic.of(smooth_part(task)).gradient(x) + weight * arb_mat(len(signs), 1, signs)
+def gradient_of(task: LassoTask) -> Callable[[arb_mat], arb_mat]:
+    """x ↦ Aᵀ(Ax − b) + λ sign(x) for an exact x (d, 1), in ball arithmetic."""
+    fit, weight = ExactQuadratic.of(smooth_part(task)), exact(task.weight.item())
+
+    def gradient(x: arb_mat) -> arb_mat:
+        signs = [(v > 0) - (v < 0) for v in x.entries()]
+        return fit.gradient(x) + weight * arb_mat(len(signs), 1, signs)
+
+    return gradient
 
 
 def kink(task: LassoTask, x: Float[Tensor, " d"], k: int, reach: float = 1.0) -> Refutation:
     """The pairs x ± t e_k, t = `reach`·2⁻ⁿ, where x's k-th entry is 0 (and no other one is)."""
 
+    gradient = gradient_of(task)
+
     def at(n: int) -> Exhibit:
         above, below = x.clone(), x.clone()
         above[k], below[k] = reach * 2.0**-n, -reach * 2.0**-n
         points = {"x": tuple(above.tolist()), "y": tuple(below.tolist())}
-        return ratio_of_pair("∇l", lambda v: gradient(task, v), points)
+        return ratio_of_pair("∇l", gradient, points)
 
     because = f"at x_{k + 1} = ±t the ratio is at least λ/t, for every t > 0"
     argument = (
