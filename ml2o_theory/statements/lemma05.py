@@ -24,11 +24,11 @@ Trivial bound
     2 P_T ≥ ‖J_T(φ)‖ + ‖J_T(φ')‖: it knows nothing of the two parameters.
 
 Checked
-    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
-    J_T(φ) − J_T(φ') enclosed in ball arithmetic. The formula against the closed form in exact
-    rationals.
+    Instances at every level of the ladder: tasks and rules with a model, with certified
+    constants, against J_T(φ) − J_T(φ') enclosed in ball arithmetic. The worst runs over Φ that
+    a search finds. The formula against the closed form, as polynomials and by induction.
 Not checked
-    Other tasks and rules; the supremum over Φ.
+    Rules with a state; tasks and rules without a model.
 """
 
 from __future__ import annotations

@@ -23,11 +23,11 @@ Trivial bound
     None without another hypothesis; with m(0, φ) = 0 each run travels at most T M_m1 M.
 
 Checked
-    Instances: quadratic tasks and the scalar gain rule, with certified constants, against
-    x_T¹ − x_T² enclosed in ball arithmetic. The formula against the closed form in exact
-    rationals.
+    Instances at every level of the ladder: tasks and rules with a model, with certified
+    constants, against x_T¹ − x_T² enclosed in ball arithmetic. The worst runs over Φ that a
+    search finds. The formula against the closed form, as polynomials and by induction.
 Not checked
-    Other tasks and rules; the supremum over Φ.
+    Rules with a state; tasks and rules without a model.
 """
 
 from __future__ import annotations

@@ -23,10 +23,11 @@ Trivial bound
     None: the others are made of this one.
 
 Checked
-    Instances: quadratic tasks and the scalar gain rule, with certified constants, against ∇g_T(φ)
-    enclosed in ball arithmetic. The formula against the closed form in exact rationals.
+    Instances at every level of the ladder: tasks and rules with a model, with certified
+    constants, against ∇g_T(φ) enclosed in ball arithmetic. The worst runs over Φ that a search
+    finds. The formula against the closed form, as polynomials and by induction.
 Not checked
-    Other tasks and rules; the supremum over Φ.
+    Rules with a state; tasks and rules without a model.
 """
 
 from __future__ import annotations

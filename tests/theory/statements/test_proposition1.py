@@ -160,7 +160,7 @@ STEP_DEFECTS = {
     "Δ_J without Δ_B": ("Delta_A * b.J + Delta_B", "Delta_A * b.J"),
     "P without M_m2": ("J=c.Q_P * b.J + c.M_m2", "J=c.Q_P * b.J"),
 }
-"""Defects that the inequality itself shows; tests/theory/test_recursion.py has the others."""
+"""Defects that the inequality itself shows; tests/theory/negative_controls has the others."""
 
 
 @pytest.mark.parametrize("defect", FORMULA_DEFECTS | STEP_DEFECTS)
