@@ -31,11 +31,12 @@ Formula = Callable[[Sequence[StepConstants], ScoreConstants, Distances], Number]
 class Statement(ABC):
     """One statement of the paper.
 
-    Class attributes: `name` (the registry key), `number` (in the paper), `also` (other numbers it has there), `title`, `left`,
-    `relation` and `right` (what is bounded, in LaTeX; how; and the bound, a SymPy expression in the
-    horizon T or the step t = T − 1), `hypotheses`, and `constants` (the symbols that enter at the
-    uniform level; the bound increases in each), `levels` (the levels of the ladder at which it says
-    something), and `observes` (whose norm the bound is one of; None where nothing is checked).
+    Class attributes: `name` (the registry key), `number` (in the paper), `also` (other numbers
+    it has there), `title`, `left`, `relation` and `right` (what is bounded, in LaTeX; how; and
+    the bound, a SymPy expression in the horizon T or the step t = T − 1), `hypotheses`, and
+    `constants` (the symbols that enter at the uniform level; the bound increases in each),
+    `levels` (the levels of the ladder at which it says something), and `observes` (whose norm
+    the bound is one of; None where nothing is checked).
     """
 
     name: ClassVar[str] = ""
