@@ -95,11 +95,9 @@ class Lipschitz(Artefact):
         config = self.configuration(settings)
         search = Search(config.samples, config.starts, config.rounds)
         rows: list[Row] = []
-        todo = [
-            case
-            for case in cases(config.seed, config.steps, config.network, config.network_on)
-            if case.pair.label in config.families
-        ]
+        todo = list(
+            cases(config.seed, config.steps, config.network, config.families, config.network_on)
+        )
         with progress.task("constants", len(todo)) as advance:
             for case in todo:
                 found = both_ends(case, config.seed, search)

@@ -145,9 +145,17 @@ def rules(pair: Pair, network: MLPRule, seed: int) -> list[RuleOn]:
     ]
 
 
-def cases(seed: int, steps: int, network: MLPRule, network_on: Sequence[str]) -> Iterator[Case]:
-    """Every pair × rule × kind of region; the network on the families named alone."""
+def cases(
+    seed: int,
+    steps: int,
+    network: MLPRule,
+    families: Sequence[str] = FAMILIES,
+    network_on: Sequence[str] = FAMILIES,
+) -> Iterator[Case]:
+    """Every pair × rule × kind of region, of the families named; the network on some of them."""
     for pair in pairs(seed):
+        if pair.label not in families:
+            continue
         scalar, *others = rules(pair, network, seed)
         run = Instance(scalar.rule, scalar.params, pair.first, pair.second, pair.x0)
         comparison = Comparison(run, Between.TASKS, steps)
