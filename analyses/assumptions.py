@@ -169,9 +169,9 @@ class AssumptionsArtefact(Artefact):
                 Text(
                     r"Two tasks of each family in two variables ($A$ of $N(0, 1)$ entries, 8×2); "
                     r"rules $m(z, \varphi) = -\varphi z$ with one gain or one for each variable, a "
-                    "tanh network and RNNprop. Where a cell names no rule the assumption is about "
-                    "tasks alone; A3d and A3e are about rules alone, for all gradients that any "
-                    "of the families has on the box."
+                    "tanh network and RNNprop. The first table is about tasks alone. In the second "
+                    "one A3d and A3e are about rules alone, for all gradients of all families "
+                    "on the box."
                 ),
                 RowTable.of(
                     "Which assumption about tasks holds where. The tables below say why.",
