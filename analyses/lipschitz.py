@@ -70,9 +70,9 @@ class LipschitzConfig(Spec):
 
 
 QUICK = {
-    "samples": 96,
-    "starts": 3,
-    "rounds": 3,
+    "samples": 48,
+    "starts": 2,
+    "rounds": 2,
     "network": MLPRule(hidden=4, depth=1),
     "network_on": FAMILIES[:1],
     "draws": 16,
