@@ -49,7 +49,6 @@ def region_constants(
         phi = concatenate([phi, phi[:1].expand(vertices.shape[0], -1)], 0)
     x, z, box = (_cover(shape) for shape in (region.x, region.z, region.phi))
     # The boxes first, then the points: those give the upper ends, these the lower ends.
-    n = points.shape[0]
     at_x, at_z = (concatenate([box.expand(boxes.shape[0], -1), phi], 0) for boxes in (x, z))
     x = concatenate([x, points], 0)
     found = [
