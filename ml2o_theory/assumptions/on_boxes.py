@@ -6,36 +6,11 @@ attained there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor
 
-from ml2o_theory.intervals.norms import (
-    euclidean_above,
-    euclidean_below,
-    spectral_above,
-    spectral_below,
-)
+from ml2o_theory.constants.on_boxes import Ends, euclidean, spectral
 from ml2o_theory.intervals.tensor import IntervalTensor
 from ml2o_theory.models import RuleModel, TaskModel
-
-
-class Ends(NamedTuple):
-    """lower ≤ the supremum over each box ≤ upper, of shape (...)."""
-
-    lower: Tensor
-    upper: Tensor
-
-
-def euclidean(v: IntervalTensor) -> Ends:
-    """sup ‖v‖ over interval vectors (..., n)."""
-    return Ends(euclidean_below(v), euclidean_above(v))
-
-
-def spectral(K: IntervalTensor) -> Ends:
-    """sup ‖K‖ over interval matrices (..., m, n)."""
-    return Ends(spectral_below(K), spectral_above(K))
 
 
 def of_task(model: TaskModel, symbol: str, x: IntervalTensor) -> Ends:
