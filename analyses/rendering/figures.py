@@ -89,7 +89,7 @@ def _draw(
     FigureCanvasSVG(canvas)
     longest = max(len(curve.method) for curve in curves)
     right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
-    axes = canvas.add_axes((0.12, 0.13, right - 0.12, 0.84))
+    axes = canvas.add_axes((0.15, 0.13, right - 0.15, 0.84))
     axes.set_facecolor("none")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
