@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install report test test-all lint lock clean
+.PHONY: help install report test test-all statements lint lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -35,10 +35,13 @@ report: $(STAMP) ## write reports/quick/index.html and results.json (at most 3 m
 	$(BIN)/ml2o report
 
 test: $(STAMP) ## run the default tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(STAMP) ## run every test, the slow ones included
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+statements: $(STAMP) ## rewrite STATEMENTS.md from the runs kept in reports/
+	$(BIN)/python -m analyses.statement_index
 
 lint: $(STAMP) ## check style, formatting and types
 	$(BIN)/ruff check .

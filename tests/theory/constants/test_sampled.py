@@ -298,7 +298,8 @@ def test_the_ascent_never_descends(pair: QuadraticPair, seed: int) -> None:
     point = sets["x"].project(10 * pair.first.A[:1] + 1)
     known = norm_of_gradient.at({"x": point[0]}, ()).item()
     with_it = largest(norm_of_gradient, sets, Search(9, 3, 0), generator(seed), {"x": point})
-    assert with_it.value >= known
+    # The same norm in a batch of another size may round to the neighbouring float.
+    assert with_it.value >= known * (1 - 1e-14)
 
 
 def test_a_search_without_ascent_is_called_sampled() -> None:
