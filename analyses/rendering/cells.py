@@ -15,6 +15,7 @@ from ml2o_core.results import (
     ClaimVerdict,
     Interval,
     Number,
+    RateVerdict,
     Row,
 )
 from ml2o_core.results.vocabulary import Vacuity, Word
@@ -24,12 +25,14 @@ _GOOD = {
     CheckVerdict.HOLDS,
     ClaimVerdict.REPRODUCED,
     AssumptionVerdict.HOLDS,
+    RateVerdict.CONSISTENT,
 }
 _BAD = {
     CheckVerdict.VIOLATED,
     CheckVerdict.SOLVER_FAILED,
     ClaimVerdict.REVERSED,
     AssumptionVerdict.REFUTED,
+    RateVerdict.INCONSISTENT,
 }
 _SHORT = 24
 """Characters that a table cell holds without a line break."""
@@ -64,7 +67,7 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
     match value:
         case None | "" | ():
             return numerals.NONE
-        case CheckVerdict() | ClaimVerdict() | AssumptionVerdict():
+        case CheckVerdict() | ClaimVerdict() | AssumptionVerdict() | RateVerdict():
             return badge(value)
         case Vacuity.VACUOUS:
             return Markup('<span class="badge open" title="{}">vacuous</span>').format(

@@ -26,13 +26,17 @@ from ml2o_core.results.rows import (
     CheckRow,
     ClaimRow,
     ConstantRow,
+    CorrelationRow,
     CurveRow,
     FitRow,
     LoosenessRow,
     OptimumRow,
+    RateRow,
     Row,
     ScoreRow,
+    StageRow,
 )
+from ml2o_core.results.rows_experiments import SERIES
 from ml2o_core.results.table import Table
 from ml2o_core.results.vocabulary import CheckVerdict
 
@@ -97,6 +101,21 @@ class Results:
     def looseness(self) -> Table[LoosenessRow]:
         """How far bounds are above what is observed, over many instances."""
         return self.tables["looseness"]
+
+    @property
+    def stages(self) -> Table[StageRow]:
+        """The steps from observed values to bounds."""
+        return self.tables["stages"]
+
+    @property
+    def rates(self) -> Table[RateRow]:
+        """How terms depend on what is varied."""
+        return self.tables["rates"]
+
+    @property
+    def correlations(self) -> Table[CorrelationRow]:
+        """Quantities of the theory against scores."""
+        return self.tables["correlations"]
 
     @property
     def optima(self) -> Table[OptimumRow]:
@@ -185,13 +204,16 @@ class Results:
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read a run; `ResultsError` if it is missing, damaged, or of an unknown version."""
+        """Read a run; `ResultsError` if it is missing, damaged, or of an unknown version.
+
+        A run that was saved before a table existed has no rows in it.
+        """
         path = Path(folder) / FILE
         document = _read_json(path)
         if document.get("format") != FORMAT or document.get("version") != VERSION:
             raise ResultsError(path, f"not {FORMAT} version {VERSION}")
         stored = document.get("tables")
-        if not isinstance(stored, dict) or set(stored) != set(ROW_TYPES):
+        if not isinstance(stored, dict) or not set(stored) <= set(ROW_TYPES):
             raise ResultsError(path, f"the tables are not {', '.join(ROW_TYPES)}")
         rows: list[Row] = []
         for name, entry in stored.items():
@@ -224,9 +246,13 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _rows(path: Path, row_type: type[Row], entry: Any) -> list[Row]:
     name = row_type.table
-    if not isinstance(entry, dict) or entry.get("version") != row_type.version:
+    version = entry.get("version") if isinstance(entry, dict) else None
+    oldest = row_type.oldest or row_type.version
+    if version not in range(oldest, row_type.version + 1):
         raise ResultsError(path, f"table {name}: not schema version {row_type.version}")
-    unknown = set(entry.get("columns", ())) ^ set(row_type.model_fields)
+    unknown = set(entry.get("columns", ())) - set(row_type.model_fields)
+    if version == row_type.version:
+        unknown |= set(row_type.model_fields) - set(entry.get("columns", ()))
     if unknown:
         raise ResultsError(path, f"table {name}: unknown or missing column {sorted(unknown)[0]}")
     try:
@@ -245,9 +271,6 @@ def _parquet(curves: Table[CurveRow]) -> bytes:
     return stream.getvalue()
 
 
-_SERIES = ("step", "estimate", "lower", "upper")
-
-
 def _curve_records(path: Path) -> list[dict[str, Any]]:
     """The curves of a Parquet file, back from one record a step to one a curve."""
     try:
@@ -259,8 +282,10 @@ def _curve_records(path: Path) -> list[dict[str, Any]]:
     frame = pd.read_parquet(io.BytesIO(content))
     found = []
     for _, steps in frame.groupby("id", sort=False):
-        first = {str(k): _plain(v) for k, v in steps.iloc[0].items() if k not in _SERIES}
-        series = {k: tuple(_plain(v) for v in steps[k].tolist()) for k in _SERIES}
+        first = {str(k): _plain(v) for k, v in steps.iloc[0].items() if k not in SERIES}
+        series = {
+            k: tuple(_plain(v) for v in steps[k].tolist()) for k in SERIES if k in steps.columns
+        }
         found.append(first | series)
     return found
 

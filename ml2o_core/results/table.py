@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 import pandas as pd
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results.rows import Row, record_columns
+from ml2o_core.results.row import Row, record_columns
 
 R = TypeVar("R", bound=Row)
 

@@ -67,6 +67,15 @@ class CheckKind(Word):
     STATISTICAL = "statistical", "in expectation or probability: checked with a confidence level"
 
 
+class RateVerdict(Word):
+    """Whether a term shrinks as its bound does."""
+
+    CONSISTENT = "consistent", "the term decays at least as fast as its bound"
+    INCONSISTENT = "inconsistent", "the term decays more slowly than its bound"
+    UNDECIDED = "undecided", "the points are too few or too scattered to say"
+    NOT_PREDICTED = "not predicted", "the theory gives no exponent for this term and quantity"
+
+
 class Level(Word):
     """The rung of the ladder of bounds: how fine the constants are."""
 
@@ -76,6 +85,7 @@ class Level(Word):
     TRAJECTORY = "trajectory", "suprema for each step, over a tube around the trajectories"
     PRODUCT = "product", "norms of products in place of products of norms"
     CONTRACTION_METRIC = "contraction metric", "norms ‖P^½ x‖ in place of Euclidean ones"
+    RISK = "risk", "constants of the optimizer risks themselves, on a set of parameters"
 
 
 class Vacuity(Word):

@@ -15,10 +15,11 @@ from ml2o_core.results import (
     ClaimVerdict,
     Interval,
     Number,
+    RateVerdict,
     Vacuity,
 )
 
-VERDICTS = [*CheckVerdict, *ClaimVerdict, *AssumptionVerdict]
+VERDICTS = [*CheckVerdict, *ClaimVerdict, *AssumptionVerdict, *RateVerdict]
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -31,7 +32,13 @@ def test_a_badge_says_the_verdict_in_words_and_its_meaning(verdict: Any) -> None
 def test_bad_news_and_good_news_look_different() -> None:
     tones = {verdict: badge(verdict).split('"')[1] for verdict in VERDICTS}
     assert tones[CheckVerdict.HOLDS] == tones[CheckVerdict.ATTAINED] == "badge good"
-    for verdict in (CheckVerdict.VIOLATED, CheckVerdict.SOLVER_FAILED, AssumptionVerdict.REFUTED):
+    assert tones[RateVerdict.CONSISTENT] == "badge good"
+    for verdict in (
+        CheckVerdict.VIOLATED,
+        CheckVerdict.SOLVER_FAILED,
+        AssumptionVerdict.REFUTED,
+        RateVerdict.INCONSISTENT,
+    ):
         assert tones[verdict] == "badge bad"
     for verdict in (
         CheckVerdict.NOT_APPLICABLE,

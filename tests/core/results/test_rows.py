@@ -12,10 +12,13 @@ from ml2o_core.results import (
     ROW_TYPES,
     AssumptionRow,
     CheckRow,
+    CorrelationRow,
     CurveRow,
     Interval,
+    RateRow,
     Row,
     ScoreRow,
+    StageRow,
     row_id,
     schema,
 )
@@ -96,6 +99,98 @@ def test_no_violation_found_needs_trials_and_a_search() -> None:
         check(search="hill climbing", **found)
 
 
+def test_a_level_is_there_exactly_where_a_check_is_statistical() -> None:
+    level = {"confidence": 0.95, "multiplicity": 3}
+    assert check(kind="statistical", **level).multiplicity == 3
+    for wrong in (
+        {"kind": "statistical"},
+        {"kind": "statistical", "confidence": 0.95},
+        {"kind": "statistical", "multiplicity": 3},
+        {"confidence": 0.95},
+        {"multiplicity": 3},
+    ):
+        with pytest.raises(InvalidArgument, match=r"confidence|multiplicity"):
+            check(**wrong)
+    for wrong in ({"confidence": 1.0}, {"confidence": 0.0}, {"multiplicity": 0}):
+        with pytest.raises(InvalidArgument):
+            check(kind="statistical", **(level | wrong))
+
+
+RATE: dict[str, Any] = {
+    "id": "a/rate",
+    "artefact": "a",
+    "term": "sampling",
+    "against": "N",
+    "setting": "quadratic",
+    "predicted": -0.5,
+    "slope": -0.5,
+    "lower": -0.6,
+    "upper": -0.4,
+    "points": 8,
+    "verdict": "consistent",
+}
+
+
+def test_a_rate_is_inconsistent_only_where_the_interval_excludes_the_prediction() -> None:
+    inconsistent = RATE | {"verdict": "inconsistent", "reason": "slower"}
+    for interval in ((-0.4, -0.3, -0.2), (-0.8, -0.7, -0.6), (-0.4, -0.3, math.inf)):
+        ends = dict(zip(("lower", "slope", "upper"), interval, strict=True))
+        assert RateRow(**(inconsistent | ends)).slope == interval[1]
+    for interval in ((-0.6, -0.4, -0.2), (-math.inf, -0.4, math.inf), (-0.5, -0.4, -0.3)):
+        ends = dict(zip(("lower", "slope", "upper"), interval, strict=True))
+        with pytest.raises(InvalidArgument, match="inconsistent"):
+            RateRow(**(inconsistent | ends))
+
+
+def test_a_rate_without_prediction_or_fit_says_so() -> None:
+    without = {"predicted": None, "verdict": "not predicted", "reason": "Theorem 1 has no rate"}
+    assert RateRow(**(RATE | without)).predicted is None
+    unfitted = {"slope": None, "lower": None, "upper": None, "points": 1}
+    undecided = {"verdict": "undecided", "reason": "one point"}
+    assert RateRow(**(RATE | unfitted | undecided)).slope is None
+    for wrong in (
+        {"predicted": None},
+        without | {"predicted": -0.5},
+        unfitted,
+        {"verdict": "undecided"},
+        without | {"reason": ""},
+        {"slope": math.nan},
+    ):
+        with pytest.raises(InvalidArgument):
+            RateRow(**(RATE | wrong))
+
+
+def test_a_correlation_that_is_missing_has_a_reason() -> None:
+    fields: dict[str, Any] = {
+        "id": "a/rho",
+        "artefact": "a",
+        "quantity": "Delta",
+        "score": "mean",
+        "setting": "σ sweep",
+        "points": 5,
+    }
+    assert CorrelationRow(**fields, rho=-1.0, p_value=1 / 60).lower is None
+    assert CorrelationRow(**fields, rho=None, reason="the score is constant").rho is None
+    for wrong in ({"rho": None}, {"rho": 1.5}, {"rho": math.nan}, {"rho": 0.5, "p_value": 2.0}):
+        with pytest.raises(InvalidArgument):
+            CorrelationRow(**fields, **wrong)
+
+
+def test_a_stage_has_an_infinite_loss_as_none_and_a_share_within_the_bound() -> None:
+    fields: dict[str, Any] = {
+        "id": "a/stage",
+        "artefact": "a",
+        "setting": "T = 5",
+        "stage": "Lemma 8",
+        "value": Interval.between(1, "2e5000"),
+        "how": "closed form",
+    }
+    assert StageRow(**fields, position=0, loss=math.inf, share=1).loss is None
+    for wrong in ({"position": -1}, {"position": 0, "share": 1.01}, {"position": 0, "share": -0.1}):
+        with pytest.raises(InvalidArgument):
+            StageRow(**fields, **wrong)
+
+
 def test_refuted_needs_a_witness() -> None:
     fields = {
         "id": "a/a3",
@@ -150,9 +245,30 @@ def test_a_curve_keeps_gaps_and_has_one_value_a_step() -> None:
         **fields, estimate=(1, 2, 3), lower=(-math.inf,) * 3, upper=(math.inf,) * 3
     )
     assert unbounded.lower == unbounded.upper == ()
-    for wrong in ({"estimate": (1.0,)}, {"estimate": (1.0,) * 3, "lower": (0.0,) * 3}):
+    for wrong in (
+        {"estimate": (1.0,)},
+        {"estimate": (1.0,) * 3, "lower": (0.0,) * 3},
+        {"estimate": (1.0,) * 3, "x": (0.1, 0.2)},
+        {"estimate": (1.0,) * 3, "x": (0.1, 0.2, math.inf)},
+    ):
         with pytest.raises(InvalidArgument):
             CurveRow(**fields, **wrong)
+
+
+def test_a_curve_over_a_real_quantity_stands_there_and_not_at_its_steps() -> None:
+    fields: dict[str, Any] = {
+        "id": "a/c",
+        "artefact": "a",
+        "panel": "p",
+        "method": "m",
+        "quantity": "q",
+        "step": (0, 1),
+        "estimate": (1.0, 2.0),
+    }
+    assert CurveRow(**fields).positions == (0, 1)
+    curve = CurveRow(**fields, x=(0.0, 1e-3))
+    assert curve.positions == (0.0, 1e-3)
+    assert [record["x"] for record in curve.records()] == [0.0, 1e-3]
 
 
 def test_an_unbounded_end_of_an_interval_is_none() -> None:

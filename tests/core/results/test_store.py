@@ -25,6 +25,8 @@ def test_a_run_comes_back_equal(results: Results, tmp_path: Path) -> None:
     assert loaded == results
     assert loaded.checks["demo/check/t=20"].bound == Interval.between("1.25e5000", "1.26e5000")
     assert loaded.curves["demo/curve/m-l2o"].estimate == (4.0, 0.1 + 0.2, None)
+    assert loaded.curves["demo/curve/m-l2o"].x == ()
+    assert loaded.curves["demo/curve/alpha"].x == (1e-3, 0.1 + 0.2)
 
 
 def test_saving_again_gives_the_same_bytes(results: Results, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def _set(*path: str, value: object) -> Edit:
     [
         (_set("format", value="other"), "not ml2o-results version 1"),
         (_set("version", value=2), "not ml2o-results version 1"),
-        (_set("tables", "checks", "version", value=99), "table checks: not schema version 1"),
+        (_set("tables", "checks", "version", value=99), "table checks: not schema version 2"),
         (_set("tables", "checks", "columns", value=["id", "mood"]), "unknown or missing column"),
         (_set("tables", "moods", value={"version": 1, "rows": []}), "the tables are not"),
         (_set("tables", "checks", "rows", "0", "mood", value="good"), "mood"),
@@ -137,6 +139,43 @@ def test_what_is_unknown_or_inconsistent_is_refused_in_one_line(
         Results.load(tmp_path)
     assert "\n" not in str(refused.value)
     assert str(tmp_path) not in str(refused.value)
+
+
+def test_a_run_from_before_a_column_and_a_table_came_is_read(
+    results: Results, tmp_path: Path
+) -> None:
+    path = results.save(tmp_path)
+    document = json.loads(path.read_text())
+    checks = document["tables"]["checks"]
+    checks["version"] = 1
+    for name in ("confidence", "multiplicity"):
+        checks["columns"].remove(name)
+        for row in checks["rows"]:
+            del row[name]
+    del document["tables"]["rates"]
+    path.write_text(json.dumps(document))
+    loaded = Results.load(tmp_path)
+    assert loaded.checks.rows == results.checks.rows
+    assert len(loaded.rates) == 0
+    assert [row for row in results.rows if row.table != "rates"] == list(loaded.rows)
+
+
+def test_a_version_older_than_the_oldest_and_one_that_lies_about_its_columns_are_refused(
+    results: Results, tmp_path: Path
+) -> None:
+    """`assumptions` reads its present version alone; a present version has every column."""
+    path = results.save(tmp_path)
+    text = path.read_text()
+    for table, edit, said in (
+        ("assumptions", {"version": 1}, "table assumptions: not schema version 2"),
+        ("checks", {"version": 3}, "table checks: not schema version 2"),
+        ("checks", {"version": 2, "columns": ["id", "artefact"]}, "unknown or missing column"),
+    ):
+        document = json.loads(text)
+        document["tables"][table] |= edit
+        path.write_text(json.dumps(document))
+        with pytest.raises(ResultsError, match=said):
+            Results.load(tmp_path)
 
 
 @pytest.mark.parametrize(

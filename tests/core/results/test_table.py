@@ -24,9 +24,10 @@ def test_a_number_is_three_columns_and_an_interval_six(results: Results) -> None
 
 def test_a_curve_is_one_record_a_step(results: Results) -> None:
     frame = results.curves.to_frame()
-    assert frame["step"].tolist() == [0, 1, 2, 0, 2]
+    assert frame["step"].tolist() == [0, 1, 2, 0, 2, 0, 1]
+    assert frame["x"].isna().tolist() == [True] * 5 + [False] * 2
     assert frame["estimate"].tolist()[:2] == [4.0, 0.1 + 0.2]
-    assert frame["estimate"].isna().tolist() == [False, False, True, False, False]
+    assert frame["estimate"].isna().tolist() == [False, False, True, False, False, False, True]
 
 
 @pytest.mark.parametrize("table", ROW_TYPES)

@@ -1,0 +1,140 @@
+"""The rows of the experiments: optima, claims, scores, fits, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.results.number import Interval
+from ml2o_core.results.row import Band, End, Row, Series, column, flatten
+from ml2o_core.results.vocabulary import ClaimVerdict, Scale, Score
+
+
+class OptimumRow(Row):
+    """A certified optimum: f* lies between `value.lower` (dual) and `value.upper` (primal)."""
+
+    table: ClassVar[str] = "optima"
+
+    family: str = column("the task family")
+    distribution: str = column("the distribution that the problems come from")
+    sigma: float | None = column("its standard deviation of A, if it has one", default=None)
+    problem: str = column("index of the problem, or the mean over how many")
+    value: Interval = column("[dual bound, primal value] of f*")
+    gap: float | None = column("primal − dual; none without a dual bound", default=None)
+    solver: str = column("the solver")
+    reference: float | None = column("CVXPY's value", default=None)
+    reference_solver: str | None = column("CVXPY's solver", default=None)
+    point: tuple[float, ...] | None = column("the primal point x", default=None)
+
+
+class ClaimRow(Row):
+    """A claim of the paper."""
+
+    table: ClassVar[str] = "claims"
+
+    claim: str = column("the claim, in words")
+    source: str = column("where the paper makes it")
+    profile: str = column("the settings it is assessed under: paper, released or matched")
+    effect: float | None = column("effect size, in the unit of its score", default=None)
+    lower: End = column("lower end of the effect's interval; none if unbounded", default=None)
+    upper: End = column("upper end of the effect's interval; none if unbounded", default=None)
+    level: float = column("confidence level of the interval", default=0.95, gt=0, lt=1)
+    p_value: float | None = column("of the paired t-test", default=None, ge=0, le=1)
+    p_adjusted: float | None = column("after Holm's correction in its figure", default=None)
+    verdict: ClaimVerdict = column("the outcome")
+    reason: str = column("why, in one sentence")
+
+
+class ScoreRow(Row):
+    """A method's score, or its paired difference to a reference method."""
+
+    table: ClassVar[str] = "scores"
+
+    family: str = column("the task family of the test problems")
+    distribution: str = column("their distribution, in words")
+    sigma: float | None = column("standard deviation of A, if it has one", default=None)
+    method: str = column("the method")
+    score: Score = column("what is measured")
+    step: int | None = column("the step; none for a minimum over the steps", default=None, ge=0)
+    reference: str | None = column("score of `method` minus that of this one", default=None)
+    mean: float | None = column("mean over the repeats", unit="that of the score")
+    lower: End = column("lower end of its interval; none if unbounded", default=None)
+    upper: End = column("upper end of its interval; none if unbounded", default=None)
+    level: float = column("confidence level of the interval", default=0.95, gt=0, lt=1)
+    repeats: int = column("repeats that entered", ge=0)
+    masked: int = column("repeats left out because they diverged", default=0, ge=0)
+    reason: str = column("why there is no mean, or no interval", default="")
+
+
+class FitRow(Row):
+    """How a method's parameters came about: a meta-training, an adaptation, a tuned step."""
+
+    table: ClassVar[str] = "fits"
+
+    method: str = column("the methods that use these parameters")
+    stage: str = column("meta-training, adaptation or step size, and for which tasks")
+    how: str = column("the procedure")
+    windows: int | None = column("windows, one parameter update each", default=None, ge=1)
+    chosen: tuple[float, ...] = column("the chosen step of each repeat", default=())
+    repeats: int = column("training seeds", ge=1)
+    diverged: int = column("repeats that diverged and are masked", default=0, ge=0)
+    clipped_share: float | None = column(
+        "share of the gradients that were clipped", default=None, ge=0, le=1
+    )
+
+
+SERIES = ("step", "x", "estimate", "lower", "upper")
+"""The columns of a curve that hold one value a step."""
+
+
+class CurveRow(Row):
+    """One curve: a value at each step, with a pointwise interval where there is one.
+
+    A step without a finite number (diverged, undefined) holds None: NaN and ±∞ become None. Where
+    the curve is over a real quantity (α, Δ), `x` holds it, and the steps only count the points.
+    """
+
+    table: ClassVar[str] = "curves"
+    version: ClassVar[int] = 2
+    oldest: ClassVar[int | None] = 1
+
+    panel: str = column("the panel of the figure")
+    method: str = column("the method, or what the curve shows")
+    quantity: str = column("what is on the vertical axis")
+    scale: Scale = column("in what the values are stored", default=Scale.LINEAR)
+    level: float | None = column("confidence level of the band", default=None, gt=0, lt=1)
+    step: tuple[int, ...] = column("position on the horizontal axis", min_length=1)
+    x: Band = column("position on the horizontal axis where it is not the step", default=())
+    estimate: Series = column("the value")
+    lower: Band = column("lower end of the band; empty without one", default=())
+    upper: Band = column("upper end of the band; empty without one", default=())
+
+    @model_validator(mode="after")
+    def _one_value_a_step(self) -> Self:
+        if None in self.x:
+            raise InvalidArgument("x", self.x, "finite numbers")
+        position = ("x",) if self.x else ()
+        band = ("lower", "upper") if self.lower or self.upper else ()
+        for name in ("estimate", *position, *band):
+            series = getattr(self, name)
+            if len(series) != len(self.step):
+                raise InvalidArgument(
+                    name, len(series), f"as many values as steps, {len(self.step)}"
+                )
+        return self
+
+    @property
+    def positions(self) -> tuple[float, ...]:
+        """Where the values stand on the horizontal axis: `x` where it is given, or the steps."""
+        return tuple(at for at in self.x if at is not None) or self.step
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One record a step."""
+        flat = flatten(self)
+        none = (None,) * len(self.step)
+        columns = {name: getattr(self, name) or none for name in SERIES}
+        for values in zip(*columns.values(), strict=True):
+            yield flat | dict(zip(columns, values, strict=True))
