@@ -53,6 +53,9 @@ _EXACT = """
 _SAME = frozenset(["alias", "detach", "lift_fresh"])
 """Identities, through which automatic differentiation must not be cut."""
 
+_RESHAPED = {"squeeze_": torch.ops.aten.squeeze}
+"""In-place operations that only reshape, with the same out of place: `v @ A` ends in one."""
+
 _WITHOUT_ERROR = _SAME | frozenset(_EXACT.split())
 _KNOWN = _BASIC | _LINEAR | _WITHOUT_ERROR | frozenset(_TRANSCENDENTAL.split())
 
@@ -81,6 +84,12 @@ class _Tape(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = _name(func)
+        if name in _RESHAPED and any(args[0] is made for *_, made in self.calls):
+            # What is reshaped is a result of this run, so replaying makes it and then reshapes it.
+            out = func(*args, **kwargs)
+            anew = getattr(_RESHAPED[name], func._overloadname)
+            self.calls.append((anew, args, kwargs, out))
+            return out
         known = func.is_view or name in _KNOWN
         if not known and func in decomposition_table:
             with self:

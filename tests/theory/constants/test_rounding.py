@@ -58,6 +58,23 @@ def test_a_polynomial_and_its_derivative_against_exact_rationals(
         assert rounded_down(lambda y: -fit(y), x) <= arb(-value)
 
 
+@given(vectors(6), vectors(2))
+def test_a_vector_times_a_matrix_against_exact_rationals(a: Tensor, v: Tensor) -> None:
+    """v @ A, which PyTorch ends by reshaping a result in place, alone and differentiated."""
+    A = a.reshape(2, 3)
+    true = [
+        sum((rational(v[i].item()) * rational(A[i, j].item()) for i in range(2)), fmpq(0))
+        for j in range(3)
+    ]
+    square = sum((t * t for t in true), fmpq(0))
+    with precision(500):
+        for j in range(3):
+            assert rounded_down(lambda u, j=j: (u @ A)[j], v) <= arb(true[j])
+        below = rounded_down(lambda u: (grad(lambda w: ((w @ A) ** 2).sum())(u) * u).sum(), v)
+        assert below <= arb(2 * square)
+        assert arb(2 * square) - below <= PRECISE * (1 + (a.norm() * v.norm()).item() ** 2)
+
+
 @given(st.floats(-3, 3), st.floats(0.1, 5))
 def test_transcendental_functions_against_arb(u: float, scale: float) -> None:
     """tanh, exp, hypot, and what autodiff makes of them: 1 − tanh² loses digits for large u."""
@@ -119,6 +136,7 @@ def test_the_allowance_is_of_the_size_of_the_error() -> None:
     [
         (torch.special.bessel_j0, "operation"),
         (lambda y: y.clone().add_(1.0), "operation"),
+        (lambda y: y.squeeze_(), "operation"),
         (lambda y: torch.add(y, y, alpha=3), "operation"),
         (lambda y: y.float().double(), "dtype"),
     ],
