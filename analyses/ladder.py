@@ -44,8 +44,8 @@ from ml2o_theory.checks import LevelConstants, check_comparison
 from ml2o_theory.comparisons import Comparison
 from ml2o_theory.instances import Instance
 from ml2o_theory.observed.quantities import Between, Quantity
-from ml2o_theory.registry import statements
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.registry import ladder_statements
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.verdict import StatementCheck
 
 Family = Literal["quadratic", "smoothed LASSO"]
@@ -235,8 +235,8 @@ def checks_of(
     """
     if Between.ONE_RUN in between:
         yield from check_chain_rule(instance, [T], tasks=tasks)
-    by_pair: dict[Between, list[Statement]] = defaultdict(list)
-    for statement in statements().values():
+    by_pair: dict[Between, list[LadderStatement]] = defaultdict(list)
+    for statement in ladder_statements().values():
         if statement.observes is not None and statement.observes.between in between:
             by_pair[statement.observes.between].append(statement)
     for pair, members in by_pair.items():

@@ -29,7 +29,7 @@ from ml2o_core.seeding import generator
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.quadratic import Quadratic
 from ml2o_theory.arithmetic import exact, log10
-from ml2o_theory.assumptions.scalar_risk import ScalarRisk
+from ml2o_theory.risks.scalar import ScalarRisk
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.enclosure import Enclosure

@@ -22,7 +22,7 @@ from ml2o_core.spec import Spec
 from ml2o_theory.intervals.tensor import IntervalTensor
 from ml2o_theory.observed.quantities import Quantity
 from ml2o_theory.regions import Box
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import ladder_statements
 from ml2o_theory.uniform_checks import check_uniform
 
 CELLS: dict[Preset, tuple[tuple[Family, Rule], ...]] = {
@@ -67,7 +67,7 @@ class Uniform(Artefact):
         config = self.configuration(settings)
         members = [
             statement
-            for statement in statements().values()
+            for statement in ladder_statements().values()
             if statement.observes is not None
             and statement.observes.quantity is not Quantity.RISK_HESSIAN
         ]

@@ -15,12 +15,12 @@ from ml2o_theory.constants.of_tube import tube_constants
 from ml2o_theory.instances import Instance
 from ml2o_theory.intervals.tensor import concatenate
 from ml2o_theory.levels import GRAPH
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.verdict import StatementCheck
 
 
 def check_instance(
-    statement: Statement,
+    statement: LadderStatement,
     instance: Instance,
     horizons: Sequence[int],
     levels: Sequence[Level] | None = None,
@@ -43,7 +43,7 @@ def check_instance(
 
 
 def check_with(
-    statement: Statement,
+    statement: LadderStatement,
     instance: Instance,
     constants: Constants | TubeConstants,
     horizons: Sequence[int],
@@ -63,7 +63,7 @@ def check_with(
     return check_comparison(statement, comparison, constants, horizons, level, tasks=tasks)
 
 
-def comparison_of(statement: Statement, instance: Instance, steps: int) -> Comparison:
+def comparison_of(statement: LadderStatement, instance: Instance, steps: int) -> Comparison:
     """The runs that the statement compares."""
     if statement.observes is None:
         raise InvalidArgument("statement", statement.name, "one that says what is observed for it")
@@ -93,7 +93,7 @@ class LevelConstants:
 
 
 def check_comparison(
-    statement: Statement,
+    statement: LadderStatement,
     comparison: Comparison,
     constants: Constants | TubeConstants,
     horizons: Sequence[int],

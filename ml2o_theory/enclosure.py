@@ -250,6 +250,15 @@ def maximum(first: Enclosure, second: Enclosure) -> Enclosure:
     return Enclosure(lower, upper, first.of)
 
 
+def minimum(first: Enclosure, second: Enclosure) -> Enclosure:
+    """The smaller of two numbers on one region; each end keeps its own provenance."""
+    if first.region != second.region:
+        raise RegionMismatch(first.region, second.region)
+    lower = first.lower if first.lower.value <= second.lower.value else second.lower
+    upper = first.upper if first.upper.value <= second.upper.value else second.upper
+    return Enclosure(lower, upper, first.of)
+
+
 def intersection(first: Enclosure, second: Enclosure) -> Enclosure:
     """One number on one region that is known in two ways: the better end of each.
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Mapping
+from typing import TypeVar
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_theory import assumptions as assumption_package
 from ml2o_theory import statements as package
 from ml2o_theory.assumptions.base import Assumption
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
+from ml2o_theory.statements.risk import RiskStatement
+
+S = TypeVar("S", bound=Statement)
 
 
 def statements() -> dict[str, Statement]:
@@ -19,15 +25,40 @@ def statements() -> dict[str, Statement]:
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for _, member in inspect.getmembers(module, inspect.isclass):
-            own = member.__module__ == module.__name__
+            own = member.__module__ == module.__name__ and vars(member).get("name")
             if own and issubclass(member, Statement) and not inspect.isabstract(member):
                 found[member.name] = member()
     return dict(sorted(found.items()))
 
 
+def ladder_statements() -> dict[str, LadderStatement]:
+    """Those about T steps of a rule, by name."""
+    members = statements().items()
+    return {name: member for name, member in members if isinstance(member, LadderStatement)}
+
+
+def risk_statements() -> dict[str, RiskStatement]:
+    """Those about errors of trained parameters, by name."""
+    members = statements().items()
+    return {name: member for name, member in members if isinstance(member, RiskStatement)}
+
+
 def statement(name: str) -> Statement:
     """One statement; `InvalidArgument` lists the names there are."""
-    found = statements()
+    return _one(name, statements())
+
+
+def ladder_statement(name: str) -> LadderStatement:
+    """One about T steps of a rule; `InvalidArgument` lists the names there are."""
+    return _one(name, ladder_statements())
+
+
+def risk_statement(name: str) -> RiskStatement:
+    """One about errors of trained parameters; `InvalidArgument` lists the names there are."""
+    return _one(name, risk_statements())
+
+
+def _one(name: str, found: Mapping[str, S]) -> S:
     if name not in found:
         raise InvalidArgument("statement", name, ", ".join(found))
     return found[name]

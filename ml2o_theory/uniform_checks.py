@@ -43,7 +43,7 @@ from ml2o_theory.observed.float64 import Float64Runs, size
 from ml2o_theory.observed.quantities import Between, Observed
 from ml2o_theory.propagation import ParameterSet, box_region, certified_tube
 from ml2o_theory.regions import Box, Region, sample_id
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.verdict import RegionSearch, StatementCheck
 
 POINTS = 32
@@ -64,7 +64,7 @@ PAIRS = frozenset({Between.PARAMETERS, Between.STARTS_AND_PARAMETERS})
 
 
 def check_uniform(
-    statement: Statement,
+    statement: LadderStatement,
     instance: Instance,
     phi: ParameterSet,
     T: int,
@@ -265,7 +265,7 @@ class _Runs:
         )
 
 
-def _per_unit(statement: Statement, over: _Runs, level: Level) -> tuple[float, float]:
+def _per_unit(statement: LadderStatement, over: _Runs, level: Level) -> tuple[float, float]:
     """The bound per unit of ‖x_0 − x_0'‖ and per unit of ‖φ − φ'‖, as shares of their sum.
 
     A statement about pairs bounds a difference by a linear function of the two.

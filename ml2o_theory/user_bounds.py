@@ -12,7 +12,7 @@ c(1 + ε) for c and power series in ε up to the first order, b becomes b + b' �
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,9 +26,11 @@ from ml2o_theory.constants.base import MEANING
 from ml2o_theory.enclosure import Enclosure, evaluate_increasing
 from ml2o_theory.levels import ONE_VALUE_EACH
 from ml2o_theory.recursion import Number
-from ml2o_theory.registry import statement
+from ml2o_theory.registry import ladder_statement, risk_statement
 from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.growth import Monomial, order
+from ml2o_theory.symbolic.risk_symbols import RISK_MEANING
 from ml2o_theory.symbolic.symbols import CONSTANTS
 
 REGION = "as stated by the user"
@@ -43,14 +45,15 @@ Stated = str | int | float | Decimal
 class UserBound:
     """A bound at horizon T and `level`, from `constants`: those that enter, as they were stated.
 
-    `sensitivities` has ∂ log bound / ∂ log constant for each of them, to float accuracy; None where
-    the bound is 0. `order` is what dominates the bound as T grows, at the uniform level; None at
-    the others, and where the bound is 0 for every T.
+    T and `level` are None for a statement about risks, which has neither. `sensitivities` has ∂ log
+    bound / ∂ log constant for each of them, to float accuracy; None where the bound is 0. `order`
+    is what dominates the bound as T grows, at the uniform level; None at the others, and where the
+    bound is 0 for every T.
     """
 
     statement: Statement
-    T: int
-    level: Level
+    T: int | None
+    level: Level | None
     constants: Mapping[str, str]
     value: Enclosure
     sensitivities: Mapping[str, float | None]
@@ -75,31 +78,74 @@ def bound(
     `constants` has a number ≥ 0 for each symbol that enters (`entering`), and no other.
     `InvalidArgument` names the first argument that is not as it must be.
     """
-    member = statement(name)
+    member = ladder_statement(name)
     symbols = entering(member, level)
     if T < 1:
         raise InvalidArgument("T", T, "an integer ≥ 1")
-    for symbol, given in constants.items():
-        if symbol not in symbols:
-            allowed = f"just the constants of {name} at level {level}: {', '.join(symbols)}"
-            raise InvalidArgument(symbol, given, allowed)
-    for symbol in symbols:
-        if symbol not in constants:
-            raise InvalidArgument(symbol, None, f"a number ≥ 0, {MEANING[symbol]}")
+    _complete(constants, symbols, f"{name} at level {level}", MEANING)
     with precision():
-        numbers = {symbol: _number(symbol, constants[symbol]) for symbol in symbols}
+        numbers = {s: _number(s, constants[s], MEANING) for s in symbols}
         stated = {s: Enclosure.stated(number, region=REGION) for s, number in numbers.items()}
         value = evaluate_increasing(
             lambda values: _evaluate(member, level, T, values), stated, norm=member.norm
         )
-        sensitivities = {s: _sensitivity(member, level, T, numbers, s) for s in symbols}
+        sensitivities = {
+            s: _sensitivity(lambda values: _evaluate(member, level, T, values), numbers, s)
+            for s in symbols
+        }
     vanishing = [CONSTANTS[s] for s, number in numbers.items() if number == 0 and s in CONSTANTS]
     grows = order(member.right, vanishing) if level is Level.UNIFORM else None
     texts = {symbol: str(constants[symbol]) for symbol in symbols}
     return UserBound(member, T, level, texts, value, sensitivities, grows)
 
 
-def entering(member: Statement, level: Level) -> tuple[str, ...]:
+def risk_bound(name: str, constants: Mapping[str, Stated]) -> UserBound:
+    """The bound of the statement `name` about risks: Lemma 14 or 15, Theorem 1, Remark 2, Eq. 8.
+
+    `constants` has a number ≥ 0 for each of the statement's constants, and no other; a number of
+    steps is a whole one, and what divides is not 0. `InvalidArgument` names the first that is not
+    as it must be.
+    """
+    member = risk_statement(name)
+    _complete(constants, member.constants, name, RISK_MEANING)
+    with precision():
+        numbers = {s: _number(s, constants[s], RISK_MEANING) for s in member.constants}
+        for symbol in ("K", "N"):
+            if symbol in numbers and not (numbers[symbol] >= 1 and numbers[symbol].is_integer()):
+                raise InvalidArgument(symbol, constants[symbol], "a whole number ≥ 1")
+        for symbol in (*member.decreasing, "L_G"):
+            if symbol in numbers and not numbers[symbol] > 0:
+                allowed = f"a number > 0, {RISK_MEANING[symbol]}"
+                raise InvalidArgument(symbol, constants[symbol], allowed)
+        for symbol in ("delta", "delta_a", "delta_b"):
+            if symbol in numbers and not numbers[symbol] <= 1:
+                raise InvalidArgument(symbol, constants[symbol], "a probability, > 0 and ≤ 1")
+        if {"mu_G", "L_G"} <= numbers.keys() and not numbers["mu_G"] <= numbers["L_G"]:
+            raise InvalidArgument("mu_G", constants["mu_G"], "at most L_G")
+        value = member.bound({s: Enclosure.stated(n, region=REGION) for s, n in numbers.items()})
+        sensitivities = {s: _sensitivity(member.formula, numbers, s) for s in member.constants}
+    texts = {symbol: str(constants[symbol]) for symbol in member.constants}
+    return UserBound(member, None, None, texts, value, sensitivities, None)
+
+
+def _complete(
+    constants: Mapping[str, Stated],
+    symbols: Collection[str],
+    of: str,
+    meaning: Mapping[str, str],
+) -> None:
+    """`InvalidArgument` unless just these constants are given."""
+    for symbol, given in constants.items():
+        if symbol not in symbols:
+            raise InvalidArgument(
+                symbol, given, f"just the constants of {of}: {', '.join(symbols)}"
+            )
+    for symbol in symbols:
+        if symbol not in constants:
+            raise InvalidArgument(symbol, None, f"a number ≥ 0, {meaning[symbol]}")
+
+
+def entering(member: LadderStatement, level: Level) -> tuple[str, ...]:
     """The symbols of the constants that enter the statement's bound at `level`."""
     allowed = [known for known in member.levels if known in ONE_VALUE_EACH]
     if not allowed:
@@ -112,27 +158,29 @@ def entering(member: Statement, level: Level) -> tuple[str, ...]:
     return tuple(symbol for symbol in MEANING if symbols[symbol] in found)
 
 
-def _evaluate(member: Statement, level: Level, T: int, values: Mapping[str, Number]) -> Number:
+def _evaluate(
+    member: LadderStatement, level: Level, T: int, values: Mapping[str, Number]
+) -> Number:
     """The formula, where what does not enter is not a number."""
     others = dict.fromkeys(MEANING, arb("nan"))
     return member.formula(*ONE_VALUE_EACH[level]({**others, **values}, T))
 
 
 def _sensitivity(
-    member: Statement, level: Level, T: int, numbers: Mapping[str, arb], symbol: str
+    formula: Callable[[Mapping[str, Number]], Number], numbers: Mapping[str, arb], symbol: str
 ) -> float | None:
     moved = {
         s: arb_series([number, number if s == symbol else 0], prec=2)
         for s, number in numbers.items()
     }
-    series = arb_series(_evaluate(member, level, T, moved), prec=2)
+    series = arb_series(formula(moved), prec=2)
     if not series[0] > 0:
         return None
     return float((series[1] / series[0]).mid())
 
 
-def _number(symbol: str, value: Stated) -> arb:
-    allowed = f"a finite decimal number ≥ 0, {MEANING[symbol]}"
+def _number(symbol: str, value: Stated, meaning: Mapping[str, str]) -> arb:
+    allowed = f"a finite decimal number ≥ 0, {meaning[symbol]}"
     if isinstance(value, bool):
         raise InvalidArgument(symbol, value, allowed)
     if isinstance(value, float):

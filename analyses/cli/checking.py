@@ -19,7 +19,7 @@ from ml2o_core.results import CheckVerdict
 from ml2o_theory.chain_rule import check_chain_rule
 from ml2o_theory.checks import check_instance
 from ml2o_theory.instances import Instance, draw_instance
-from ml2o_theory.registry import statement as find_statement
+from ml2o_theory.registry import ladder_statement as find_statement
 from ml2o_theory.statements.lemma01 import Lemma01
 from ml2o_theory.verdict import StatementCheck
 

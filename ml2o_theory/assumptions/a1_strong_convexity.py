@@ -4,10 +4,10 @@ r"""A1: the optimizer risk g_T is μ-strongly convex on Φ, with μ > 0.
 direction is at least as large; what refutes A1 is a pair with ⟨∇g(φ) − ∇g(φ'), φ − φ'⟩ ≤ 0, or a
 sequence of pairs on which ⟨…⟩/‖φ − φ'‖² falls to 0.
 
-Scalar gain on quadratic tasks: exact (`scalar_risk`). Memoryless rules with a model and few
-parameters: the eigenvalues of ∇²g_T in interval arithmetic, over boxes that are bisected where they
-are too loose. All other rules: a search (dense eigenvalues for few parameters, Lanczos for many)
-that can refute but never confirm.
+Scalar gain on quadratic tasks: exact (`ml2o_theory.risks.scalar`). Memoryless rules with a model
+and few parameters: the eigenvalues of ∇²g_T in interval arithmetic, over boxes that are bisected
+where they are too loose. All other rules: a search (dense eigenvalues for few parameters, Lanczos
+for many) that can refute but never confirm.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from ml2o_theory.assumptions.base import (
 )
 from ml2o_theory.assumptions.exhibits import Exhibit, Sequence, scalar
 from ml2o_theory.assumptions.risk import Risk
-from ml2o_theory.assumptions.scalar_risk import ScalarRisk
 from ml2o_theory.assumptions.task_constants import as_box
 from ml2o_theory.constants.lanczos import extreme_eigenvalues
 from ml2o_theory.constants.points import point_set
 from ml2o_theory.enclosure import Enclosure, Norm
 from ml2o_theory.intervals.norms import eigenvalues_between
 from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.risks.scalar import ScalarRisk
 
 FEW = 4
 """Up to this many parameters, boxes of them are bisected."""

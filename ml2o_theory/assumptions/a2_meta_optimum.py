@@ -38,8 +38,8 @@ from ml2o_theory.assumptions.base import (
 )
 from ml2o_theory.assumptions.exhibits import Exhibit, scalar
 from ml2o_theory.assumptions.meta_optima import MetaOptima, second_solution
-from ml2o_theory.assumptions.scalar_risk import BITS
 from ml2o_theory.enclosure import Enclosure
+from ml2o_theory.risks.scalar import BITS
 
 _GRID = 200
 """Candidates among which a second solution of reading E is looked for."""
@@ -123,7 +123,7 @@ class A2(Assumption):
         meta, at, hat = optima.reading_P, optima.minimiser, optima.empirical_minimiser
         assert at is not None
         assert hat is not None
-        if optima.empirical.starts == optima.population.starts and optima.is_injective:
+        if optima.empirical.weights == optima.population.weights and optima.is_injective:
             argument = "the batch is the population, so φ_* = φ̂_*, which T̂ fixes and is injective"
             refutation = Refutation(argument, (injectivity(optima),))
             return self._result(setting, argument, refutation=refutation)

@@ -17,8 +17,8 @@ from ml2o_theory.assumptions.a3_lipschitz import A3d
 from ml2o_theory.assumptions.base import Setting
 from ml2o_theory.assumptions.findings import Findings, reported
 from ml2o_theory.assumptions.instances import close_population, quadratic_pair, setting_of, tensor
-from ml2o_theory.assumptions.scalar_risk import ScalarRisk
 from ml2o_theory.regions import Box, ParameterInterval
+from ml2o_theory.risks.scalar import ScalarRisk
 
 HOLDS, REFUTED = AssumptionVerdict.HOLDS, AssumptionVerdict.REFUTED
 

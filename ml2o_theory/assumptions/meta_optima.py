@@ -22,8 +22,8 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory.arithmetic import exact, precision
 from ml2o_theory.assumptions.base import Setting
-from ml2o_theory.assumptions.scalar_risk import BITS, ScalarRisk, increasing_root
 from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.risks.scalar import BITS, ScalarRisk, increasing_root
 
 PIECES = 64
 """Pieces of Φ on which the slope of the meta risk's derivative is enclosed."""

@@ -67,14 +67,14 @@ def pair_region(pair: QuadraticPair, phi: ParameterInterval, steps: int) -> Regi
         for start in pair.starts:
             away = norm(vector(start) - vector(pair.x0))
             for task in pair.gradients:
-                radius = radius.max(away + _travel(task, start, phi, steps))
+                radius = radius.max(away + travel(task, start, phi, steps))
         x = Ball(tuple(pair.x0.tolist()), radius.upper())
         M = gradient_norm_on_ball(first, x).upper.max(gradient_norm_on_ball(second, x).upper)
         z = Ball((0.0,) * pair.x0.numel(), M.upper())
     return Region(x, phi, z, pair.sample, steps)
 
 
-def _travel(
+def travel(
     quadratic: ExactQuadratic, x0: Float[Tensor, " d"], phi: ParameterInterval, steps: int
 ) -> arb:
     """An upper bound of ‖x_t − x_0‖ over φ ∈ Φ and t ≤ T = `steps`.

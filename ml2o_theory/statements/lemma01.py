@@ -40,11 +40,11 @@ from sympy import Expr, Integer
 
 from ml2o_core.results import Level
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.chain_rule import PRODUCT_SUM
 
 
-class Lemma01(Statement):
+class Lemma01(LadderStatement):
     """J_T is the sum of the B_i, each carried on by the A_t after it."""
 
     name: ClassVar[str] = "lemma01"

@@ -41,12 +41,12 @@ from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import P
 from ml2o_theory.symbolic.symbols import Q, T, delta_phi, delta_x0
 
 
-class Lemma02(Statement):
+class Lemma02(LadderStatement):
     """Two runs' last iterates are at most Q^T ‖x_0 − x_0'‖ + P_T ‖φ − φ'‖ apart."""
 
     name: ClassVar[str] = "lemma02"

@@ -47,12 +47,12 @@ from ml2o_theory.recursion import (
     StepConstants,
     last_jacobian_bounds,
 )
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import L_A
 from ml2o_theory.symbolic.symbols import delta_phi, t
 
 
-class Lemma03(Statement):
+class Lemma03(LadderStatement):
     """The step Jacobian in x is L_A,t-Lipschitz in φ."""
 
     name: ClassVar[str] = "lemma03"

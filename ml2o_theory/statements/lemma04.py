@@ -45,12 +45,12 @@ from ml2o_theory.recursion import (
     StepConstants,
     last_jacobian_bounds,
 )
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import L_B
 from ml2o_theory.symbolic.symbols import delta_phi, t
 
 
-class Lemma04(Statement):
+class Lemma04(LadderStatement):
     """The step Jacobian in φ is L_B,t-Lipschitz in φ."""
 
     name: ClassVar[str] = "lemma04"

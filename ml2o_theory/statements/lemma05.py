@@ -41,12 +41,12 @@ from sympy import Expr
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import L_J
 from ml2o_theory.symbolic.symbols import T, delta_phi
 
 
-class Lemma05(Statement):
+class Lemma05(LadderStatement):
     """The Jacobian of the last iterate is L_J,T-Lipschitz in φ."""
 
     name: ClassVar[str] = "lemma05"

@@ -41,12 +41,12 @@ from sympy import Expr
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import L_g
 from ml2o_theory.symbolic.symbols import T, delta_phi
 
 
-class Lemma06(Statement):
+class Lemma06(LadderStatement):
     """The gradient of the optimizer's risk is L_g-Lipschitz."""
 
     name: ClassVar[str] = "lemma06"

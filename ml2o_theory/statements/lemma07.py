@@ -59,12 +59,12 @@ from ml2o_core.results import Level
 from ml2o_theory.enclosure import Norm
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import rho_g
 from ml2o_theory.symbolic.symbols import T, delta_phi
 
 
-class Lemma07(Statement):
+class Lemma07(LadderStatement):
     """The Hessian of the optimizer's risk is ρ_g-Lipschitz."""
 
     name: ClassVar[str] = "lemma07"

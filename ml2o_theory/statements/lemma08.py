@@ -39,12 +39,12 @@ from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import S
 from ml2o_theory.symbolic.symbols import Delta, M_m1, T
 
 
-class Lemma08(Statement):
+class Lemma08(LadderStatement):
     """Two tasks' last iterates are at most M_m1 Δ S_T apart."""
 
     name: ClassVar[str] = "lemma08"

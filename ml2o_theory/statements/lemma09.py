@@ -49,12 +49,12 @@ from ml2o_theory.recursion import (
     StepConstants,
     last_jacobian_bounds,
 )
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import Delta_A
 from ml2o_theory.symbolic.symbols import t
 
 
-class Lemma09(Statement):
+class Lemma09(LadderStatement):
     """Two tasks' step Jacobians in x differ by at most Δ_A,t."""
 
     name: ClassVar[str] = "lemma09"

@@ -45,12 +45,12 @@ from ml2o_theory.recursion import (
     StepConstants,
     last_jacobian_bounds,
 )
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import Delta_B
 from ml2o_theory.symbolic.symbols import t
 
 
-class Lemma10(Statement):
+class Lemma10(LadderStatement):
     """Two tasks' step Jacobians in φ differ by at most L_m Δ Q^t."""
 
     name: ClassVar[str] = "lemma10"

@@ -41,12 +41,12 @@ from sympy import Expr
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import Delta_J
 from ml2o_theory.symbolic.symbols import T
 
 
-class Lemma11(Statement):
+class Lemma11(LadderStatement):
     """The Jacobians of two tasks' last iterates differ by at most Δ_J."""
 
     name: ClassVar[str] = "lemma11"

@@ -39,12 +39,12 @@ from sympy import Expr
 
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import P
 from ml2o_theory.symbolic.symbols import M, T
 
 
-class Lemma13(Statement):
+class Lemma13(LadderStatement):
     """The optimizer's risk is M P_T-Lipschitz."""
 
     name: ClassVar[str] = "lemma13"

@@ -46,12 +46,12 @@ from sympy import Expr
 from ml2o_core.results import Level
 from ml2o_theory.observed.quantities import Between, Observed, Quantity
 from ml2o_theory.recursion import Distances, Number, ScoreConstants, StepConstants, bounds
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantities import Delta_J, P
 from ml2o_theory.symbolic.symbols import Delta, M, Q, T
 
 
-class Proposition1(Statement):
+class Proposition1(LadderStatement):
     """Two tasks' optimizer gradients differ by at most M Δ_J + P_T Δ Q^T."""
 
     name: ClassVar[str] = "proposition1"

@@ -14,15 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flint import Ordering, fmpz_mpoly_ctx
-from sympy import Expr, Sum, powsimp
+from sympy import Expr, Sum, powsimp, simplify
 
 from ml2o_theory import recursion
 from ml2o_theory.levels import closed_loop, uniform
 from ml2o_theory.recursion import Bounds, StepConstants
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.statements.ladder import LadderStatement
+from ml2o_theory.statements.risk import RiskStatement
 from ml2o_theory.symbolic import quantities as of
 from ml2o_theory.symbolic.growth import expansion
 from ml2o_theory.symbolic.quantity import Identity, Quantity, QuantityKind, evaluated
+from ml2o_theory.symbolic.risk_symbols import RISK_SYMBOLS
 from ml2o_theory.symbolic.symbols import CONSTANTS, UNIFORM_Q, Delta, L, Q, at_uniform, t
 
 CARRIED = {
@@ -42,13 +44,20 @@ NEED_UNIFORM = {"Delta_A", "Delta_B", "Delta_J"}
 """Where Δ + L δx_t = Δ Q^t is used."""
 
 
-def at_horizon(statement: Statement, horizon: int) -> Identity:
+def at_horizon(statement: LadderStatement, horizon: int) -> Identity:
     """The statement's formula at T = `horizon` is its printed right-hand side, as polynomials."""
     context = fmpz_mpoly_ctx.get(list(CONSTANTS), Ordering.lex)
     values = dict(zip(CONSTANTS, context.gens(), strict=True))
     printed = evaluated(statement.right, at_uniform(values, horizon))
     computed = statement.formula(*uniform(values, horizon))
     return Identity(f"{statement.number}, T = {horizon}", str(computed - printed))
+
+
+def as_printed(statement: RiskStatement) -> Identity:
+    """The statement's formula in its symbols is its printed right-hand side."""
+    symbols = {str(symbol): symbol for symbol in RISK_SYMBOLS}
+    computed = statement.formula({name: symbols[name] for name in statement.constants})
+    return Identity(statement.number, str(simplify(computed - statement.right)))
 
 
 def induction() -> Iterator[Identity]:

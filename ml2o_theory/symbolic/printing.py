@@ -9,6 +9,7 @@ from sympy.printing.latex import LatexPrinter
 
 from ml2o_theory.symbolic.quantities import FROM_LAST_TO_FIRST
 from ml2o_theory.symbolic.quantity import Quantity, QuantityKind
+from ml2o_theory.symbolic.risk_symbols import RISK_LATEX, RISK_SYMBOLS
 from ml2o_theory.symbolic.symbols import (
     LATEX,
     PRINTED_ORDER,
@@ -20,12 +21,14 @@ from ml2o_theory.symbolic.symbols import (
     t,
 )
 
+_ORDER = (*PRINTED_ORDER, *(symbol for symbol in RISK_SYMBOLS if symbol not in PRINTED_ORDER))
+
 GROWTH = "bounds the growth of one step"
 
 
 def latex(expression: Expr) -> str:
     """The expression in LaTeX; named quantities stay named."""
-    return _Printer({"symbol_names": LATEX, "order": "none"}).doprint(expression)
+    return _Printer({"symbol_names": {**RISK_LATEX, **LATEX}, "order": "none"}).doprint(expression)
 
 
 def glossary(expression: Expr) -> dict[str, str]:
@@ -79,7 +82,7 @@ def _place(factor: Expr) -> tuple[int, int, str]:
     if base in (delta_x0, delta_phi):
         return (4, 0, str(base))
     if isinstance(base, Symbol):
-        return (1, PRINTED_ORDER.index(base) if base in PRINTED_ORDER else 0, str(base))
+        return (1, _ORDER.index(base) if base in _ORDER else 0, str(base))
     if isinstance(base, Quantity):
         return (2, _rank(base.func), str(base))
     return (3, 0, str(base))

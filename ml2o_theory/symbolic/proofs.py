@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import ladder_statements, risk_statements
 from ml2o_theory.symbolic.chain_rule import product_sum, scalar_chain_rule
-from ml2o_theory.symbolic.identities import at_horizon, induction
+from ml2o_theory.symbolic.identities import as_printed, at_horizon, induction
 from ml2o_theory.symbolic.quantity import Identity
 
 SCALAR_HORIZON = 3
@@ -20,6 +20,8 @@ def proofs(horizon: int = 6) -> Iterator[Identity]:
         yield product_sum(T)
         if T <= SCALAR_HORIZON:
             yield scalar_chain_rule(T)
-        for statement in statements().values():
+        for statement in ladder_statements().values():
             if statement.right.is_commutative:
                 yield at_horizon(statement, T)
+    for member in risk_statements().values():
+        yield as_printed(member)

@@ -14,7 +14,7 @@ from analyses.settings import Preset, RunSettings
 from analyses.uniform import CELLS, Uniform
 from ml2o_core.progress import Progress
 from ml2o_core.results import CheckVerdict, Level, Results
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import ladder_statements
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def results(small: pytest.MonkeyPatch) -> Results:
 
 def test_every_statement_is_checked_at_each_of_its_levels(results: Results) -> None:
     found = {(row.statement, row.level) for row in results.looseness}
-    expected = {(s.number, level) for s in statements().values() for level in s.levels}
+    expected = {(s.number, level) for s in ladder_statements().values() for level in s.levels}
     assert found == expected | {("Lemma 1", Level.UNIFORM)}
     assert all(row.checks == 1 for row in results.looseness)
 
@@ -91,7 +91,7 @@ def test_its_page_has_every_row_that_a_sentence_points_to(
 def test_a_violation_is_counted_and_shown(
     small: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    kind = type(statements()["lemma08"])
+    kind = type(ladder_statements()["lemma08"])
     sound = kind.formula
     monkeypatch.setattr(kind, "formula", lambda *a: sound(*a) / 10**6)
     found = run_artefacts(["ladder"], RunSettings(), tmp_path)

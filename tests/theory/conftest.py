@@ -18,7 +18,7 @@ from ml2o_theory.checks import check_with
 from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, pair_region
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.regions import ParameterInterval
-from ml2o_theory.registry import statement
+from ml2o_theory.registry import ladder_statement
 from ml2o_theory.verdict import StatementCheck
 
 ENTRIES = st.one_of(st.sampled_from([0.0, 1.0, -1.0]), st.floats(-4, 4, width=32))
@@ -105,7 +105,7 @@ def check_by_hand() -> Callable[..., StatementCheck]:
         pair = QuadraticPair(diagonal(*first), diagonal(*(second or first)), x0, other)
         constants = pair_constants(pair, pair_region(pair, ParameterInterval(*sorted(phis)), T))
         (found,) = check_with(
-            statement(name), gain_instance(pair, *phis), constants, [T], tasks="hand"
+            ladder_statement(name), gain_instance(pair, *phis), constants, [T], tasks="hand"
         )
         return found
 

@@ -38,7 +38,7 @@ from ml2o_theory.propagation import (
     tube_region,
 )
 from ml2o_theory.regions import Box, ParameterInterval, Tube
-from ml2o_theory.registry import statement
+from ml2o_theory.registry import ladder_statement
 
 ROUNDING = 1e-12
 """By how much float64 runs may leave the tube of the exact ones, relative to its largest number."""
@@ -207,7 +207,7 @@ def test_constants_on_the_region_of_the_tubes_bound_the_runs_inside() -> None:
         at = IntervalTensor.exactly(instance.parameters[0])
         known = region_constants(instance.models, instance.rule_model, region, points, at)
         for name in ("proposition1", "lemma05", "lemma08"):
-            for check in check_with(statement(name), instance, known, [1, T]):
+            for check in check_with(ladder_statement(name), instance, known, [1, T]):
                 # At its lower end, which speaks of one φ, a bound may be too small.
                 assert check.observed is not None
                 assert check.bound is not None

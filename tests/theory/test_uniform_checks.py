@@ -29,7 +29,7 @@ from ml2o_theory.observed.float64 import Float64Runs, size
 from ml2o_theory.observed.quantities import Between, Quantity
 from ml2o_theory.observed.runs import run
 from ml2o_theory.regions import Box, ParameterInterval
-from ml2o_theory.registry import statement, statements
+from ml2o_theory.registry import ladder_statement, ladder_statements
 from ml2o_theory.uniform_checks import check_uniform
 from ml2o_theory.verdict import StatementCheck
 
@@ -39,7 +39,7 @@ SEARCHED = 1e-5
 FLOAT = 1e-9
 """Float64 against ball arithmetic, relative, at moderate numbers."""
 
-OBSERVED = [name for name, member in statements().items() if member.observes is not None]
+OBSERVED = [name for name, member in ladder_statements().items() if member.observes is not None]
 
 
 def numbers(*values: float) -> Tensor:
@@ -65,7 +65,7 @@ class Scene:
         self, name: str, T: int, level: Level = Level.UNIFORM, **options: Any
     ) -> StatementCheck:
         options = {"trials": 60, "seed": 1, **options}
-        return check_uniform(statement(name), self.instance, self.phi, T, level, **options)
+        return check_uniform(ladder_statement(name), self.instance, self.phi, T, level, **options)
 
 
 def scalar(h: float, x0: float, *, other: float | None = None, shift: float = 0.0) -> Scene:
@@ -151,7 +151,7 @@ def test_a_planted_defect_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert scene.check(name, T).verdict is not CheckVerdict.VIOLATED
-    kind = type(statement(name))
+    kind = type(ladder_statement(name))
     monkeypatch.setattr(kind, "formula", mutated(kind.formula, old, new))
     check = scene.check(name, T)
     assert check.verdict is CheckVerdict.VIOLATED, (check.observed, check.bound)

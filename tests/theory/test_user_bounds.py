@@ -14,12 +14,12 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import EndMethod, Level
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import ONE_VALUE_EACH
-from ml2o_theory.registry import statement, statements
+from ml2o_theory.registry import ladder_statement, ladder_statements
 from ml2o_theory.user_bounds import bound, entering
 
 LEVELS = {
     (name, level)
-    for name, member in statements().items()
+    for name, member in ladder_statements().items()
     for level in member.levels
     if level in ONE_VALUE_EACH
 }
@@ -34,7 +34,7 @@ POSITIVE = st.integers(1, 5000).map(lambda n: f"{n}e-3")
 def stated(where: tuple[str, Level], value: str = "1", **more: str) -> dict[str, str]:
     """One value for every constant that enters."""
     name, level = where
-    return dict.fromkeys(entering(statement(name), level), value) | more
+    return dict.fromkeys(entering(ladder_statement(name), level), value) | more
 
 
 def as_fraction(text: str) -> fmpq:
@@ -49,7 +49,7 @@ def test_it_is_the_statements_formula_in_exact_rationals(
     name, level = where
     constants = {symbol: data.draw(DECIMALS, label=symbol) for symbol in stated(where)}
     numbers = dict.fromkeys(MEANING, fmpq(0)) | {s: as_fraction(v) for s, v in constants.items()}
-    expected = statement(name).formula(*ONE_VALUE_EACH[level](numbers, T))
+    expected = ladder_statement(name).formula(*ONE_VALUE_EACH[level](numbers, T))
     found = bound(name, T, constants, level).value
     assert found.lower.value.fmpq() <= expected <= found.upper.value.fmpq()
     width = found.upper.value - found.lower.value
@@ -72,7 +72,7 @@ def test_the_sensitivities_are_the_slopes_in_logarithms(
         numbers = {s: as_fraction(v) for s, v in constants.items()}
         numbers[symbol] *= factor
         everything = dict.fromkeys(MEANING, fmpq(0)) | numbers
-        sizes.append(statement(name).formula(*ONE_VALUE_EACH[level](everything, T)))
+        sizes.append(ladder_statement(name).formula(*ONE_VALUE_EACH[level](everything, T)))
     assume(sizes[1] > 0)
     slope = float(arb(sizes[0] / sizes[1]).log()) / float((arb(1 + h) / arb(1 - h)).log())
     assert found.sensitivities[symbol] == pytest.approx(slope, rel=1e-8, abs=1e-8)
@@ -137,10 +137,10 @@ def test_what_is_stated_is_marked_as_such() -> None:
 
 
 def test_what_enters_depends_on_the_level() -> None:
-    proposition1 = statement("proposition1")
+    proposition1 = ladder_statement("proposition1")
     assert "Q_bar" not in entering(proposition1, Level.UNIFORM)
     assert "Delta_tilde" not in entering(proposition1, Level.DETACHED)
-    assert set(entering(statement("lemma02"), Level.CLOSED_LOOP)) == {
+    assert set(entering(ladder_statement("lemma02"), Level.CLOSED_LOOP)) == {
         *("M_m2", "Q_bar", "delta_x0", "delta_phi")
     }
 

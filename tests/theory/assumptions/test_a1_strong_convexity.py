@@ -21,10 +21,10 @@ from ml2o_theory.assumptions.a1_strong_convexity import A1
 from ml2o_theory.assumptions.base import AssumptionCheck, Setting
 from ml2o_theory.assumptions.instances import quadratic_pair, tensor
 from ml2o_theory.assumptions.risk import Risk
-from ml2o_theory.assumptions.scalar_risk import ScalarRisk
 from ml2o_theory.assumptions.symmetry import exchanged
 from ml2o_theory.models import flat_params
 from ml2o_theory.regions import Box, ParameterInterval
+from ml2o_theory.risks.scalar import ScalarRisk
 
 HOLDS, REFUTED, OPEN = AssumptionVerdict.HOLDS, AssumptionVerdict.REFUTED, AssumptionVerdict.OPEN
 

@@ -19,7 +19,7 @@ from ml2o_theory.assumptions.gaussian_support import (
     failure_probability,
     probability_above,
 )
-from ml2o_theory.assumptions.scalar_risk import ScalarRisk
+from ml2o_theory.risks.scalar import ScalarRisk
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: str(fact.number))

@@ -17,7 +17,7 @@ from flint import fmpq
 from ml2o_theory import recursion
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import uniform
-from ml2o_theory.registry import statement, statements
+from ml2o_theory.registry import ladder_statement, ladder_statements
 from ml2o_theory.symbolic.quantity import evaluated
 from ml2o_theory.symbolic.symbols import at_uniform
 
@@ -95,7 +95,7 @@ FORMULAS = [
 
 T = 3
 VALUES = {symbol: fmpq(k + 4, 3) for k, symbol in enumerate(MEANING)}
-BOUNDS = [name for name, member in statements().items() if member.right.is_commutative]
+BOUNDS = [name for name, member in ladder_statements().items() if member.right.is_commutative]
 
 
 def broken() -> set[str]:
@@ -104,7 +104,8 @@ def broken() -> set[str]:
     return {
         name
         for name in BOUNDS
-        if statement(name).formula(*uniform(VALUES, T)) != evaluated(statement(name).right, known)
+        if ladder_statement(name).formula(*uniform(VALUES, T))
+        != evaluated(ladder_statement(name).right, known)
     }
 
 
@@ -124,7 +125,7 @@ def test_a_defect_of_the_recursion_breaks_a_statement(
 def test_a_defect_of_a_formula_breaks_its_statement(
     name: str, old: str, new: str, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = type(statement(name))
+    kind = type(ladder_statement(name))
     monkeypatch.setattr(kind, "formula", mutated(kind.formula, old, new))
     assert broken() == {name}
 

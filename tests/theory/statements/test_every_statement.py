@@ -19,14 +19,16 @@ from ml2o_theory.constants.gain_quadratic import gain_instance, pair_constants, 
 from ml2o_theory.exact_quadratic import QuadraticPair
 from ml2o_theory.levels import uniform
 from ml2o_theory.regions import ParameterInterval
-from ml2o_theory.registry import statement, statements
-from ml2o_theory.statements.base import Statement
+from ml2o_theory.registry import ladder_statement, ladder_statements
+from ml2o_theory.statements.ladder import LadderStatement
 from ml2o_theory.symbolic.quantity import evaluated
 from ml2o_theory.symbolic.symbols import at_uniform
 
-BOUNDS = [name for name, member in statements().items() if member.right.is_commutative]
+BOUNDS = [name for name, member in ladder_statements().items() if member.right.is_commutative]
 """The statements that bound a number."""
-OBSERVED = {name: member for name, member in statements().items() if member.observes is not None}
+OBSERVED = {
+    name: member for name, member in ladder_statements().items() if member.observes is not None
+}
 
 SIZES = st.one_of(
     st.sampled_from([0, 1, 10**6]), st.fractions(min_value=0, max_value=9, max_denominator=9)
@@ -36,7 +38,7 @@ VALUES = st.fixed_dictionaries(dict.fromkeys(MEANING, SIZES))
 
 def closed_form(name: str, c: dict[str, fmpq], T: int) -> fmpq:
     """What the statement prints on its right-hand side, in numbers."""
-    return evaluated(statement(name).right, at_uniform(c, T))
+    return evaluated(ladder_statement(name).right, at_uniform(c, T))
 
 
 @given(
@@ -68,7 +70,7 @@ def test_all_hold_on_every_certified_instance(
 @pytest.mark.parametrize("name", BOUNDS)
 @given(c=VALUES, T=st.integers(1, 8))
 def test_the_formula_is_the_closed_form(name: str, c: dict[str, fmpq], T: int) -> None:
-    assert statement(name).formula(*uniform(c, T)) == closed_form(name, c, T)
+    assert ladder_statement(name).formula(*uniform(c, T)) == closed_form(name, c, T)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -77,7 +79,7 @@ def test_the_bound_increases_in_every_constant(
     name: str, c: dict[str, fmpq], T: int, symbol: str, more: fmpq
 ) -> None:
     larger = c | {symbol: c[symbol] + more}
-    for formula in (statement(name).formula, statement(name).trivial_formula):
+    for formula in (ladder_statement(name).formula, ladder_statement(name).trivial_formula):
         below, above = formula(*uniform(c, T)), formula(*uniform(larger, T))
         assert below is above is None or below <= above
 
@@ -97,12 +99,12 @@ def test_it_is_slack_for_a_contracting_rule(name: str) -> None:
     assert check.verdict is CheckVerdict.HOLDS
     assert check.ratio is not None
     assert float(check.ratio.upper.value) < 0.5
-    declared = type(OBSERVED[name]).trivial_formula is not Statement.trivial_formula
+    declared = type(OBSERVED[name]).trivial_formula is not LadderStatement.trivial_formula
     assert check.vacuity is (Vacuity.VACUOUS if declared else Vacuity.NOT_DECLARED)
 
 
 def test_a_statement_that_observes_nothing_is_refused() -> None:
-    class Silent(type(statement("lemma08"))):  # type: ignore[misc]
+    class Silent(type(ladder_statement("lemma08"))):  # type: ignore[misc]
         observes = None
 
     pair = QuadraticPair(

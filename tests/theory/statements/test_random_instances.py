@@ -24,7 +24,7 @@ from ml2o_theory.checks import LevelConstants, check_comparison
 from ml2o_theory.comparisons import Comparison
 from ml2o_theory.instances import Instance
 from ml2o_theory.observed.quantities import Between
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import ladder_statements
 from ml2o_theory.verdict import StatementCheck
 
 EXAMPLES = max(200, settings.default.max_examples if settings.default else 0)
@@ -90,7 +90,7 @@ def checks(instance: Instance, between: Between, T: int) -> list[StatementCheck]
     known = LevelConstants(comparison)
     return [
         check
-        for statement in statements().values()
+        for statement in ladder_statements().values()
         if statement.observes is not None and statement.observes.between is between
         for level in statement.levels
         for check in check_comparison(statement, comparison, known[level], [T], level)

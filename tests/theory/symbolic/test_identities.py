@@ -15,7 +15,7 @@ from ml2o_theory import recursion
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import closed_loop, uniform
 from ml2o_theory.recursion import bounds
-from ml2o_theory.registry import statement, statements
+from ml2o_theory.registry import ladder_statement, ladder_statements
 from ml2o_theory.symbolic import quantities as of
 from ml2o_theory.symbolic.growth import expansion
 from ml2o_theory.symbolic.identities import CARRIED, at_horizon, induction, one_more_step
@@ -39,7 +39,7 @@ SIZES = st.one_of(
     st.sampled_from([0, 1, 10**6]), st.fractions(min_value=0, max_value=9, max_denominator=9)
 ).map(lambda value: fmpq(value.numerator, value.denominator))
 VALUES = st.fixed_dictionaries(dict.fromkeys(MEANING, SIZES))
-BOUNDS = [name for name, member in statements().items() if member.right.is_commutative]
+BOUNDS = [name for name, member in ladder_statements().items() if member.right.is_commutative]
 
 
 def test_every_proof_goes_through() -> None:
@@ -50,7 +50,7 @@ def test_every_proof_goes_through() -> None:
 
 def test_the_proofs_cover_every_bound_and_every_quantity_of_the_recursion() -> None:
     claims = {identity.claim for identity in proofs(horizon=1)}
-    assert {f"{statement(name).number}, T = 1" for name in BOUNDS} <= claims
+    assert {f"{ladder_statement(name).number}, T = 1" for name in BOUNDS} <= claims
     assert set(CARRIED) == set(recursion.Bounds.__dataclass_fields__)
 
 
@@ -93,10 +93,10 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_wrong_right_hand_side_is_seen(wrong: sympy.Expr) -> None:
-    class Planted(type(statement("lemma09"))):  # type: ignore[misc]
+    class Planted(type(ladder_statement("lemma09"))):  # type: ignore[misc]
         right: ClassVar[sympy.Expr] = wrong
 
-    assert all(at_horizon(statement("lemma09"), horizon).holds for horizon in (1, 2, 3))
+    assert all(at_horizon(ladder_statement("lemma09"), horizon).holds for horizon in (1, 2, 3))
     assert not all(at_horizon(Planted(), horizon).holds for horizon in (1, 2, 3))
 
 
@@ -127,8 +127,8 @@ def test_the_printed_bound_is_the_formula_in_ball_arithmetic(
 ) -> None:
     """Two balls about one number overlap; each is no wider than a float's rounding."""
     balls = {key: arb(value) / 3 for key, value in c.items()}
-    printed = evaluated(statement(name).right, at_uniform(balls, horizon))
-    computed = statement(name).formula(*uniform(balls, horizon))
+    printed = evaluated(ladder_statement(name).right, at_uniform(balls, horizon))
+    computed = ladder_statement(name).formula(*uniform(balls, horizon))
     assert arb(printed).overlaps(arb(computed))
     assert arb(printed).rad() <= abs(arb(printed)) * arb(2) ** -40 + arb(2) ** -40
 

@@ -7,7 +7,7 @@ from sympy import Expr
 
 from analyses.rendering.formulas import mathml
 from ml2o_theory.constants.base import MEANING
-from ml2o_theory.registry import statements
+from ml2o_theory.registry import ladder_statements, risk_statements
 from ml2o_theory.symbolic import quantities as of
 from ml2o_theory.symbolic.chain_rule import PRODUCT_SUM
 from ml2o_theory.symbolic.printing import glossary, latex
@@ -46,9 +46,9 @@ def test_it_reads_as_in_the_paper(expression: Expr, printed: str) -> None:
     assert "<math" in mathml(printed)
 
 
-@pytest.mark.parametrize("name", statements())
+@pytest.mark.parametrize("name", ladder_statements())
 def test_every_named_quantity_is_explained_down_to_the_constants(name: str) -> None:
-    member = statements()[name]
+    member = ladder_statements()[name]
     entries = {entry.split(" = ")[0]: entry for entry in member.glossary}
     explained = {key.replace("{t}", "").replace(",t}", "}") for key in entries}
     pending, seen = [member.right], set[QuantityKind]()
@@ -78,3 +78,11 @@ def test_a_quantity_of_the_users_own_is_printed_and_explained() -> None:
     twice = quantity("D_{?}", "doubles")(lambda t: 2 * of.P(t))
     assert latex(twice(T) * of.S(T)) == "D_{T} S_{T}"
     assert glossary(twice(T))["D_{t} = 2 P_{t}"] == "doubles"
+
+
+@pytest.mark.parametrize("name", risk_statements())
+def test_every_symbol_of_a_statement_about_risks_is_explained(name: str) -> None:
+    member = risk_statements()[name]
+    assert len(member.glossary) == len(member.right.free_symbols)
+    for symbol in member.right.free_symbols:
+        assert member.glossary[latex(symbol)]

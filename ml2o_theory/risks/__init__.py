@@ -1,0 +1,1 @@
+"""Optimizer risks g_T over a set Φ of parameters, with certified values, optima and constants."""
