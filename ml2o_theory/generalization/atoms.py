@@ -8,6 +8,7 @@ certified risks of `ml2o_theory.risks`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml2o_theory.generalization.trial import Trial
+from ml2o_theory.assumptions.a2_meta_optimum import Reading
+from ml2o_theory.generalization.trial import TRAINING, Trial
 
 Array = NDArray[np.float64]
 
@@ -69,37 +71,60 @@ class Atoms:
             low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
         return (low + high) / 2
 
+    def excess(self, phi: Array, other: Array) -> Array:
+        """Population risk g(φ) − g(φ') for φ of shape (…, p) and φ' of shape (p,): (…,)."""
+        value, base = (
+            (self.q / self.h * (1 - at[..., None, :, None] * self.h) ** (2 * self.steps)).sum(-1)
+            for at in (phi, other)
+        )
+        return (value - base).sum(-1).mean(-1) / 2
 
-def stochastic_meta_training(
-    trial: Trial,
-    mu_G: float,
-    epochs: int,
-    runs: int,
-    generator: np.random.Generator,
-    start: Array | None = None,
-    record: tuple[int, ...] = (),
-) -> dict[int, Array]:
-    """φ_k of shape (runs, p) after each k of `record` and after `epochs` projected steps 1/(μ_G k).
 
-    The meta-gradient (I − α∇²ĝ¹(φ)) ∇g_n(T̂¹(φ)) has the whole sample inside and one task n outside,
-    drawn from the sample (reading E) or the population (P): unbiased for the meta risk.
+@dataclass(frozen=True)
+class StochasticMetaTraining:
+    """Algorithm 1 with projected steps 1/(μ_G k) on Φ, for many runs at once.
+
+    `inside` and `outside`, of shape (R, n), are the probabilities of the tasks in the inner and the
+    outer risk of each run. The meta-gradient (I − α∇²ĝ¹(φ)) ∇g_n(T̂¹(φ)) has the whole inner risk
+    inside and one task n outside: it is unbiased for the meta risk. One sample in both places is
+    unbiased for a mean over fresh batches alone.
     """
-    atoms = Atoms.of(trial, 0)
-    weights = np.asarray(trial.draws, dtype=np.float64) / trial.size
-    outer = (
-        weights if trial.outer is trial.empirical[0] else np.full_like(weights, 1 / len(weights))
-    )
-    lower, upper = np.asarray(trial.phi.lower), np.asarray(trial.phi.upper)
-    phi = lower + (upper - lower) * generator.random((runs, len(lower)))
-    if start is not None:
-        phi = np.broadcast_to(start, phi.shape).copy()
-    found = {}
-    for k in range(1, epochs + 1):
-        task = generator.choice(len(outer), size=runs, p=outer)
-        inner = phi - trial.alpha * np.einsum("n,rnp->rp", weights, atoms.slopes(phi))
-        bend = 1 - trial.alpha * np.einsum("n,rnp->rp", weights, atoms.curvatures(phi))
-        step = bend * atoms.slopes_of(task, inner) / (mu_G * k)
-        phi = np.clip(phi - step, lower, upper)
-        if k in record or k == epochs:
-            found[k] = phi
-    return found
+
+    atoms: Atoms
+    alpha: float
+    lower: Array
+    upper: Array
+    inside: Array
+    outside: Array
+
+    @classmethod
+    def of(cls, trial: Trial, runs: int) -> Self:
+        """All runs on the trial's own sample."""
+        n = trial.populations.size
+        sample = np.asarray(trial.draws, dtype=np.float64) / trial.size
+        outer = sample if trial.reading is Reading.E else np.full(n, 1 / n)
+        inside, outside = (np.tile(weights, (runs, 1)) for weights in (sample, outer))
+        lower, upper = np.asarray(trial.phi.lower), np.asarray(trial.phi.upper)
+        return cls(Atoms.of(trial, TRAINING), trial.alpha, lower, upper, inside, outside)
+
+    def gradient(self, phi: Array, task: NDArray[np.int64]) -> Array:
+        """The stochastic meta-gradient of each run at φ (R, p), with task (R,) outside."""
+        slope = np.einsum("rn,rnp->rp", self.inside, self.atoms.slopes(phi))
+        bend = 1 - self.alpha * np.einsum("rn,rnp->rp", self.inside, self.atoms.curvatures(phi))
+        return bend * self.atoms.slopes_of(task, phi - self.alpha * slope)
+
+    def run(
+        self, mu_G: float, epochs: int, generator: np.random.Generator, record: Sequence[int] = ()
+    ) -> dict[int, Array]:
+        """φ_k of shape (R, p) after `epochs` steps and each k of `record`; starts drawn in Φ."""
+        runs, n = self.outside.shape
+        phi = self.lower + (self.upper - self.lower) * generator.random((runs, len(self.lower)))
+        levels = self.outside.cumsum(1)
+        found = {}
+        for k in range(1, epochs + 1):
+            above = generator.random((runs, 1)) * levels[:, -1:] >= levels
+            task = np.minimum(above.sum(1), n - 1)
+            phi = np.clip(phi - self.gradient(phi, task) / (mu_G * k), self.lower, self.upper)
+            if k in record or k == epochs:
+                found[k] = phi
+        return found

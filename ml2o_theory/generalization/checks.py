@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 from flint import arb
 
@@ -21,7 +21,7 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckKind, EndMethod, Level
 from ml2o_core.unroll import GraphMode
 from ml2o_theory.arithmetic import exact, precision
-from ml2o_theory.enclosure import Enclosure, Norm, maximum, minimum
+from ml2o_theory.enclosure import Enclosure, End, Norm, maximum, minimum
 from ml2o_theory.generalization.observed import Observed
 from ml2o_theory.generalization.region_constants import TrialConstants
 from ml2o_theory.generalization.trial import ADAPTATION, TESTING, TRAINING, Trial
@@ -126,6 +126,50 @@ class TrialBounds:
             "alpha": self.enclosed(exact(self.trial.alpha)),
         }
 
+    def in_probability(
+        self, terms: Mapping[str, Enclosure], delta: float, epochs: int, level: Level
+    ) -> dict[str, Enclosure] | None:
+        """The constants of Theorem 1 in probability, δ split evenly, for stochastic `epochs` = K.
+
+        B bounds the meta-gradient of every task of the sample, M_g¹ and μ hold for every task, so
+        that they hold for every sample. None where μ_G > 0 or μ > 0 is not certain.
+        """
+        mu_G, samples = self.meta(level), self._samples
+        mu = reduce(minimum, (known.mu for known in samples))
+        if mu_G is None or not mu.lower.value > 0:
+            return None
+        M_g1 = reduce(maximum, (known.M_g for known in samples))
+        if level is not Level.RISK:
+            M_g1 = self.training(level).M_g
+        L_g, alpha = self.training(level).L_g, exact(self.trial.alpha)
+        with precision():
+            low, high = (
+                (1 + alpha * L.value) * M.value
+                for L, M in zip(_ends(L_g), _ends(M_g1), strict=True)
+            )
+        B = Enclosure.certified(low, high, EndMethod.CLOSED_FORM, region=self.region)
+        half = self.enclosed(exact(delta / 2))
+        return {
+            **terms,
+            "gap": self.gap(level),
+            "B": B,
+            "M_g1": M_g1,
+            "mu_G": mu_G,
+            "mu": mu,
+            "K": self.enclosed(exact(epochs)),
+            "N": self.enclosed(exact(self.trial.size)),
+            "delta_a": half,
+            "delta_b": half,
+        }
+
+    @cached_property
+    def _samples(self) -> list[RiskConstants]:
+        """Of each task's own risk in population 1."""
+        n = self.trial.populations.size
+        singles = [[int(k == j) for k in range(n)] for j in range(n)]
+        risk = self.trial.population[TRAINING]
+        return [risk.weighted(one).on(self.trial.reach, self.region) for one in singles]
+
     def checks(self, seen: Observed, epochs: int, step: float) -> Iterator[StatementCheck]:
         """All of them; full-batch meta-training took `epochs` steps of the size `step`."""
         errors = seen.error(seen.meta), seen.error(seen.transfer)
@@ -163,6 +207,14 @@ class TrialBounds:
         yield self._check(Lemma14FullBatch(), seen.distances["d_K"], bound, level, self._diameter)
 
     @cached_property
+    def _uncertified(self) -> str | None:
+        """A1 for the risks of tasks 1 and 3, which makes their optima unique."""
+        for known in (self.training(Level.RISK), self.tested(Level.RISK)):
+            if not known.mu.lower.value > 0:
+                return f"A1 is not certified: μ is in {known.mu}"
+        return None
+
+    @cached_property
     def _diameter(self) -> arb:
         sides = zip(self.trial.phi.lower, self.trial.phi.upper, strict=True)
         with precision():
@@ -193,6 +245,7 @@ class TrialBounds:
             bound=bound,
             trivial=None if trivial is None else self.enclosed(trivial),
             level=level,
+            uncertified=self._uncertified,
         )
 
     def _risk(self, i: int, level: Level, *, of_sample: bool) -> RiskConstants:
@@ -216,8 +269,5 @@ class TrialBounds:
         )
 
 
-def theorem_terms(terms: Mapping[str, Enclosure]) -> dict[str, arb]:
-    """The four terms of Theorem 1 times M_g³, at the upper ends of the constants."""
-    values = {symbol: terms[symbol].upper.value for symbol in Theorem1().constants}
-    with precision():
-        return {name: values["M_g"] * term for name, term in Theorem1().terms(values).items()}
+def _ends(value: Enclosure) -> tuple[End, End]:
+    return value.lower, value.upper

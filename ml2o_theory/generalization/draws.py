@@ -11,11 +11,13 @@ Theorem 1's decomposition is claimed).
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from ml2o_core.errors import InvalidArgument
 from ml2o_core.seeding import generator
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.quadratic import QuadraticTask
@@ -42,20 +44,30 @@ class TrialDistribution(Spec):
     bold: float = Field(0.2, description="probability of an α that is a share of 1/(2L_ĝ)")
 
 
-class Draw(Spec):
-    """One trial as it was drawn: everything beside the tasks."""
+class TrialPlan(Spec):
+    """One trial, all but its random data."""
 
-    shape: str
-    reading: Reading
-    epochs: int
-    bold: bool
+    shape: Literal["scalar", "diagonal"] = Field(description="of the gain")
+    reading: Reading = Field(Reading.E, description="of A2")
+    d: int = Field(ge=1)
+    n: int = Field(ge=1, le=64, description="tasks in a population")
+    N: int = Field(ge=1, description="tasks in the sample")
+    T: int = Field(ge=1)
+    epochs: int = Field(ge=1, description="K")
+    spread: float = Field(0.4, description="of the singular values of A about 1")
+    apart: tuple[float, float] = Field(description="how far populations 2 and 3 are moved")
+    margin: float = Field(description="Φ's margin, in units of 1/L")
+    share: float = Field(description="of the largest inner step")
+    bold: bool = Field(False, description="whether α is a share of 1/(2L_ĝ)")
+
+    @property
+    def independent(self) -> bool:
+        """Whether the sample's tasks are drawn independently, as Lemma 15 asks."""
+        return self.T == 1 or (self.shape == "scalar" and self.d > 1)
 
 
-def draw_trial(
-    distribution: TrialDistribution, seed: int, index: int
-) -> tuple[Trial, Draw, tuple[float, ...]]:
-    """Trial number `index`, how it was drawn, and the start φ_0 in Φ."""
-    stream = generator(seed, purpose="trial", index=index)
+def draw_plan(distribution: TrialDistribution, stream: torch.Generator) -> TrialPlan:
+    """A plan from the distribution."""
 
     def uniform(low: float, high: float) -> float:
         return low + (high - low) * torch.rand((), generator=stream, dtype=torch.float64).item()
@@ -66,31 +78,76 @@ def draw_trial(
     def choose(values: tuple[int, ...]) -> int:
         return values[int(torch.randint(len(values), (), generator=stream))]
 
-    shape: Shape = "scalar" if uniform(0, 1) < 0.5 else "diagonal"
-    reading = Reading.E if uniform(0, 1) < 0.5 else Reading.P
-    d, n, T = choose(distribution.dims), choose(distribution.sizes), choose(distribution.horizons)
-    N, K = choose(distribution.samples), choose(distribution.epochs)
-    moves = (0.0, log_uniform(distribution.apart), log_uniform(distribution.apart))
-    first = [_matrix(shape, d, distribution.spread, stream) for _ in range(n)]
-    targets = [torch.randn(d, generator=stream, dtype=torch.float64) for _ in range(n)]
+    return TrialPlan(
+        shape="scalar" if uniform(0, 1) < 0.5 else "diagonal",
+        reading=Reading.E if uniform(0, 1) < 0.5 else Reading.P,
+        d=choose(distribution.dims),
+        n=choose(distribution.sizes),
+        N=choose(distribution.samples),
+        T=choose(distribution.horizons),
+        epochs=choose(distribution.epochs),
+        spread=distribution.spread,
+        apart=(log_uniform(distribution.apart), log_uniform(distribution.apart)),
+        margin=log_uniform(distribution.margin),
+        share=uniform(*distribution.share),
+        bold=uniform(0, 1) < distribution.bold,
+    )
+
+
+def build(plan: TrialPlan, stream: torch.Generator) -> tuple[Trial, tuple[float, ...]]:
+    """The plan with random data: the trial, and a start φ_0 in Φ."""
+    populations = draw_populations(plan, stream)
+    draws = draw_sample(plan, stream)
+    risks, samples = populations.risks, [g.weighted(draws) for g in populations.risks]
+    phi = surrounding([*risks, *samples], plan.margin)
+    alpha = plan.share * _largest_step(risks[0], samples, phi, bold=plan.bold)
+    shares = torch.rand(len(phi.lower), generator=stream, dtype=torch.float64).tolist()
+    start = tuple(
+        low + share * (high - low)
+        for low, high, share in zip(phi.lower, phi.upper, shares, strict=True)
+    )
+    return Trial(populations, draws, phi, alpha, plan.reading), start
+
+
+def draw_populations(plan: TrialPlan, stream: torch.Generator) -> Populations:
+    """Three populations, 2 and 3 moved away from 1 in directions of their own."""
+    d, shape = plan.d, plan.shape
+    first = [_matrix(shape, d, plan.spread, stream) for _ in range(plan.n)]
+    targets = [torch.randn(d, generator=stream, dtype=torch.float64) for _ in range(plan.n)]
     tasks = tuple(
         tuple(
             QuadraticTask(A + move * _noise(shape, d, stream), b + move * _noise("row", d, stream))
             for A, b in zip(first, targets, strict=True)
         )
-        for move in moves
+        for move in (0.0, *plan.apart)
     )
     x0 = torch.randn(d, generator=stream, dtype=torch.float64)
-    draws = _sample(n, N, alone=T == 1 or (shape == "scalar" and d > 1), stream=stream)
-    populations = Populations(shape, tasks, x0, T)
-    risks, samples = populations.risks, [g.weighted(draws) for g in populations.risks]
-    phi = surrounding([*risks, *samples], log_uniform(distribution.margin))
-    bold = uniform(0, 1) < distribution.bold
-    share = uniform(*distribution.share)
-    alpha = share * _largest_step(risks[0], samples, phi, bold=bold)
-    start = tuple(uniform(low, high) for low, high in zip(phi.lower, phi.upper, strict=True))
-    trial = Trial(populations, draws, phi, alpha, reading)
-    return trial, Draw(shape=shape, reading=reading, epochs=K, bold=bold), start
+    return Populations(shape, tasks, x0, plan.T)
+
+
+def draw_sample(plan: TrialPlan, stream: torch.Generator) -> tuple[int, ...]:
+    """How often each of n tasks is drawn in N draws.
+
+    One task alone has a risk that is flat at φ = 1/h, where it has a single h and T ≥ 2: then it is
+    drawn again until two tasks at least are in the sample (not `plan.independent`).
+    """
+    if not plan.independent and min(plan.n, plan.N) < 2:
+        raise InvalidArgument("N, n", (plan.N, plan.n), "2 at least where T ≥ 2 and h is single")
+    while True:
+        indices = torch.randint(plan.n, (plan.N,), generator=stream)
+        draws = tuple(torch.bincount(indices, minlength=plan.n).tolist())
+        if plan.independent or draws.count(0) <= plan.n - 2:
+            return draws
+
+
+def draw_trial(
+    distribution: TrialDistribution, seed: int, index: int
+) -> tuple[Trial, TrialPlan, tuple[float, ...]]:
+    """Trial number `index`, its plan, and the start φ_0 in Φ."""
+    stream = generator(seed, purpose="trial", index=index)
+    plan = draw_plan(distribution, stream)
+    trial, start = build(plan, stream)
+    return trial, plan, start
 
 
 def surrounding(risks: list[SeparableRisk], margin: float) -> Box:
@@ -123,18 +180,6 @@ def _largest_step(
     if not bold:
         steps += [largest_convex_step(g.on(phi, "Φ")) for g in (population, samples[0])]
     return min(steps)
-
-
-def _sample(n: int, N: int, *, alone: bool, stream: torch.Generator) -> tuple[int, ...]:
-    """How often each of n tasks is drawn in N ≥ 2 draws; at least two of them, unless `alone`.
-
-    One task alone has a risk that is flat at φ = 1/h, where it has a single h and T ≥ 2.
-    """
-    while True:
-        indices = torch.randint(n, (N,), generator=stream)
-        draws = tuple(torch.bincount(indices, minlength=n).tolist())
-        if alone or draws.count(0) <= n - 2:
-            return draws
 
 
 def _matrix(shape: Shape, d: int, spread: float, stream: torch.Generator) -> Tensor:

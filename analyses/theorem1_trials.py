@@ -1,0 +1,240 @@
+"""Theorem 1 on random trials: one record for each check, stage and event of a trial.
+
+A trial trains a gain rule with full-batch Algorithm 1 (and, for the statements in probability, with
+stochastic steps), adapts it and tests it, where every assumption is certified. The records are
+flat, so that a piece of them is a data frame; `analyses.theorem1_trials_rows` gathers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from flint import arb
+
+from ml2o_core.results import Level
+from ml2o_core.seeding import generator
+from ml2o_theory.arithmetic import exact, float_below, log10, precision
+from ml2o_theory.assumptions.a2_meta_optimum import Reading
+from ml2o_theory.enclosure import Enclosure
+from ml2o_theory.generalization.atoms import StochasticMetaTraining
+from ml2o_theory.generalization.checks import LEVELS, TrialBounds
+from ml2o_theory.generalization.descent import descend
+from ml2o_theory.generalization.draws import TrialDistribution, TrialPlan, draw_trial
+from ml2o_theory.generalization.observed import Observed
+from ml2o_theory.generalization.trial import TRAINING, Trial, as_vector
+from ml2o_theory.statements.lemma14_full_batch import Lemma14FullBatch
+from ml2o_theory.statements.lemma15 import Lemma15
+from ml2o_theory.statements.theorem1 import Theorem1
+from ml2o_theory.statements.theorem1_probability import Theorem1Probability
+
+DELTAS = (0.05, 0.1, 0.5)
+"""Probabilities of failure, for the statements in probability."""
+
+STOCHASTIC_EPOCHS = 200
+"""K of the stochastic meta-training."""
+
+STAGE_DELTA = 0.1
+"""δ of Lemma 15 in the waterfall."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A trial, trained by full-batch descent with the steps that its constants allow."""
+
+    trial: Trial
+    start: tuple[float, ...]
+    epochs: int
+
+    @cached_property
+    def bounds(self) -> TrialBounds:
+        """The trial's constants at every level."""
+        return TrialBounds.of(self.trial)
+
+    @cached_property
+    def step(self) -> float:
+        """1/L_G of the meta risk, rounded down."""
+        return _reciprocal(self.bounds.meta_smoothness(Level.RISK))
+
+    @cached_property
+    def seen(self) -> Observed:
+        """What came of Algorithm 1 and of transfer learning in as many steps."""
+        trial, start = self.trial, as_vector(self.start)
+        meta = descend(trial.meta_gradient, start, exact(self.step), trial.phi, self.epochs)
+        step = exact(_reciprocal(self.bounds.training(Level.RISK).L_g))
+        gradient = trial.empirical[TRAINING].gradient
+        transfer = descend(gradient, start, step, trial.phi, self.epochs)
+        return Observed(trial, start, meta[-1], transfer[-1])
+
+    def stages(self) -> dict[str, arb]:
+        """From the observed error to the bound: each inequality of the proof, one after another.
+
+        Upper ends throughout. A stage that does not exist (Lemma 14 where μ_G > 0 is not certain,
+        Lemma 15 where a sample's μ may be 0 or in reading P) repeats the one before.
+        """
+        seen, bounds = self.seen, self.bounds
+        terms = bounds.terms(seen, Level.RISK)
+        M_g, steps = terms["M_g"].upper.value, seen.steps
+        with precision():
+            found = {
+                "observed error": seen.error(seen.meta),
+                "g³ is Lipschitz": M_g * steps["whole"],
+                "triangle inequality": M_g
+                * (
+                    steps["optimization"]
+                    + steps["task difference"]
+                    + steps["sampling"]
+                    + steps["δ_13"]
+                ),
+                "T̂² is Lipschitz": Theorem1().bound(terms).upper.value,
+            }
+        for name, change in (
+            ("Lemma 14", self._optimization()),
+            ("Proposition 1", {"gap": bounds.gap(Level.CLOSED_LOOP)}),
+            ("Lemma 15", self._sampling()),
+            ("uniform constants", self._uniform()),
+        ):
+            terms = {**terms, **change}
+            found[name] = Theorem1().bound(terms).upper.value
+        return found
+
+    def _optimization(self) -> dict[str, Enclosure]:
+        mu_G, bounds = self.bounds.meta(Level.RISK), self.bounds
+        if mu_G is None:
+            return {}
+        with precision():
+            smoothness = bounds.enclosed(1 / exact(self.step))
+        given = {
+            "mu_G": mu_G,
+            "L_G": smoothness,
+            "K": bounds.enclosed(exact(self.epochs)),
+            "d_0": bounds.enclosed(self.seen.distances["d_0"]),
+        }
+        return {"d_K": Lemma14FullBatch().bound(given)}
+
+    def _sampling(self) -> dict[str, Enclosure]:
+        bounds = self.bounds
+        terms = bounds.terms(self.seen, Level.RISK)
+        known = bounds.in_probability(terms, 2 * STAGE_DELTA, 1, Level.RISK)
+        if known is None or self.trial.reading is Reading.P:
+            return {}
+        return {"d_N": Lemma15().bound({**known, "delta": known["delta_b"]})}
+
+    def _uniform(self) -> dict[str, Enclosure]:
+        bounds = self.bounds
+        return {
+            "M_g": bounds.tested(Level.UNIFORM).M_g,
+            "L_g": bounds.adapting(Level.UNIFORM).L_g,
+            "gap": bounds.gap(Level.UNIFORM),
+        }
+
+
+def trial_records(
+    distribution: TrialDistribution, seed: int, indices: Sequence[int]
+) -> pd.DataFrame:
+    """The records of some trials, in their order."""
+    records: list[dict[str, Any]] = []
+    for index in indices:
+        trial, plan, start = draw_trial(distribution, seed, index)
+        about = _about(index, trial, plan)
+        records += [{**about, **record} for record in _records(trial, plan, start, seed, index)]
+    return pd.DataFrame.from_records(records)
+
+
+def _about(index: int, trial: Trial, plan: TrialPlan) -> dict[str, Any]:
+    return {
+        "trial": index,
+        "rule": f"{plan.shape} gain",
+        "reading": plan.reading.value,
+        "d": trial.populations.x0.numel(),
+        "n": trial.populations.size,
+        "N": trial.size,
+        "T": trial.steps,
+        "K": plan.epochs,
+        "alpha": trial.alpha,
+        "bold": plan.bold,
+    }
+
+
+def _records(
+    trial: Trial, plan: TrialPlan, start: tuple[float, ...], seed: int, index: int
+) -> Iterator[dict[str, Any]]:
+    pipeline = Pipeline(trial, start, plan.epochs)
+    seen, bounds = pipeline.seen, pipeline.bounds
+    for check in bounds.checks(seen, plan.epochs, pipeline.step):
+        row = check.row("theorem1", "trial", index, check.statement, check.level.value)
+        ratio = row.ratio
+        yield {
+            "kind": "check",
+            "name": check.statement,
+            "level": check.level.value,
+            "verdict": check.verdict.value,
+            "vacuity": check.vacuity.value,
+            "reason": check.reason,
+            "observed": None if row.observed is None else float(row.observed.upper),
+            "bound": None if row.bound is None else row.bound.upper.log10,
+            # Both rounded to make the quotient larger.
+            "quotient": None if ratio is None or ratio.lower.log10 is None else -ratio.lower.log10,
+        }
+    for name, value in pipeline.stages().items():
+        yield {"kind": "stage", "name": name, "bound": log10(value)}
+    terms = bounds.terms(seen, Level.RISK)
+    values = {symbol: terms[symbol].upper.value for symbol in Theorem1().constants}
+    with precision():
+        for name, value in Theorem1().terms(values).items():
+            share = value / sum(Theorem1().terms(values).values(), arb(0))
+            yield {"kind": "term", "name": name, "observed": float(share.mid())}
+    yield from _in_probability(pipeline, plan, seed, index)
+
+
+def _in_probability(
+    pipeline: Pipeline, plan: TrialPlan, seed: int, index: int
+) -> Iterator[dict[str, Any]]:
+    """Whether a stochastic run's error exceeds the bound that holds with probability 1 − δ.
+
+    For samples that were drawn independently, in reading E, where μ_G > 0 and every μ > 0 are
+    certain.
+    """
+    trial, bounds = pipeline.trial, pipeline.bounds
+    if plan.reading is not Reading.E or not plan.independent:
+        return
+    terms = bounds.terms(pipeline.seen, Level.RISK)
+    known = bounds.in_probability(terms, DELTAS[0], STOCHASTIC_EPOCHS, Level.RISK)
+    if known is None:
+        return
+    stream = generator(seed, purpose="stochastic meta-training", index=index)
+    draw = np.random.default_rng(stream.initial_seed())
+    run = StochasticMetaTraining.of(trial, 1)
+    mu_G = float_below(known["mu_G"].lower.value)
+    phi = run.run(mu_G, STOCHASTIC_EPOCHS, draw)[STOCHASTIC_EPOCHS][0]
+    error = pipeline.seen.error(as_vector(tuple(phi.tolist())))
+    for level in LEVELS:
+        at_level = bounds.terms(pipeline.seen, level)
+        for delta in DELTAS:
+            given = bounds.in_probability(at_level, delta, STOCHASTIC_EPOCHS, level)
+            if given is None:
+                continue
+            bound = Theorem1Probability().bound(given).lower.value
+            yield {
+                "kind": "event",
+                "name": f"delta={delta:g}",
+                "level": level.value,
+                "verdict": "failed" if error > bound else "held",
+                "vacuity": "vacuous" if bound >= pipeline.seen.span else "informative",
+                "observed": float(error.upper()),
+                "bound": log10(bound),
+                "quotient": _difference(log10(bound), log10(error.upper())),
+            }
+
+
+def _difference(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
+
+
+def _reciprocal(value: Enclosure) -> float:
+    with precision():
+        return float_below(1 / value.upper.value)
