@@ -1,0 +1,144 @@
+r"""The observed error E_M = g³(φ) − g³(φ³_*) of an adapted φ, enclosed without knowing φ³_*.
+
+Here g³ is the mean of the final losses l(x_T) over one batch of test problems, a batch risk. No φ
+does better than every problem's own optimum, and φ³_* does at least as well as any φ that was
+found, so with f* the mean of the certified optima
+
+    g³(φ) − min over found φ' of g³(φ')  ≤  E_M  ≤  g³(φ) − f*.
+
+Found are the adapted φ themselves, those before adaptation, and one that went on training on the
+testing distribution itself. Losses are float64 evaluations, whose rounding is far below what is
+printed; f* is a dual bound in ball arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ml2o_core.evaluation import loss_curves
+from ml2o_core.optimizers.base import Params, UpdateRule
+from ml2o_core.problems import Problems
+from ml2o_core.results import ConstantRow, EndMethod, Interval, OptimumRow, row_id
+from ml2o_theory.optima import CertifiedOptimum, certified_optima
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Batch risks after t = 0 … T steps, each (R, T+1), by what gave φ; the optima, R · N of them.
+
+    `adapted` are those whose error is asked for, `others` those that only help the lower end.
+    """
+
+    adapted: Mapping[str, Float[Tensor, "R T"]]
+    others: Mapping[str, Float[Tensor, "R T"]]
+    optima: Sequence[CertifiedOptimum]
+
+    @property
+    def replicates(self) -> int:
+        return len(next(iter(self.adapted.values())))
+
+    def mean_optimum(self, end: str) -> Float[Tensor, "R 1"]:
+        """The mean over a replicate's problems of the `dual` or the `primal` bounds."""
+        values = torch.tensor([getattr(o, end) for o in self.optima], dtype=torch.float64)
+        return values.reshape(self.replicates, -1).mean(1, keepdim=True)
+
+    @property
+    def best(self) -> Float[Tensor, "R T"]:
+        """The lowest risk of any φ, for each replicate and each t."""
+        found = torch.stack([*self.adapted.values(), *self.others.values()])
+        return torch.nan_to_num(found, nan=torch.inf).amin(0)
+
+    def lower(self, method: str) -> Float[Tensor, "R T"]:
+        """g³(φ) − the best found; ≥ 0, since φ is itself among those found."""
+        return self.adapted[method] - self.best
+
+    def upper(self, method: str) -> Float[Tensor, "R T"]:
+        """g³(φ) − f*, from above."""
+        return self.adapted[method] - self.mean_optimum("dual")
+
+    def over_seeds(self, method: str, t: int) -> Interval:
+        """From the smallest lower end to the largest upper end of any seed after t steps."""
+        lower, upper = self.lower(method)[:, t], self.upper(method)[:, t]
+        finite = torch.isfinite(lower) & torch.isfinite(upper)
+        if not finite.any():
+            return Interval.at_least(0)
+        return Interval.between(lower[finite].min().item(), upper[finite].max().item())
+
+    @property
+    def standstill(self) -> Float[Tensor, " R"]:
+        """l(x_0) − f*, from above: the error of the rule that never moves."""
+        return next(iter(self.upper(name) for name in self.adapted))[:, 0]
+
+
+def errors(
+    rule: UpdateRule,
+    adapted: Mapping[str, Params],
+    others: Mapping[str, Params],
+    test: Problems,
+    T: int,
+) -> Errors:
+    """Run every φ (leading axis R) on `test` (R, N) for T steps, all in one batch."""
+    everything = {**adapted, **others}
+    stacked = {
+        name: torch.cat([params[name] for params in everything.values()])
+        for name in next(iter(everything.values()))
+    }
+    curves = loss_curves(rule, stacked, test.repeat(len(everything)), T).cpu().mean(1)
+    by_name = dict(zip(everything, curves.split(test.tasks.shape[0]), strict=True))
+    optima = certified_optima(test.tasks.to("cpu", torch.float64))
+    return Errors(
+        {name: by_name[name] for name in adapted}, {name: by_name[name] for name in others}, optima
+    )
+
+
+def error_rows(
+    artefact: str, part: str, found: Errors, symbols: Mapping[str, str], test: str, T: int
+) -> list[ConstantRow]:
+    """One enclosure for each method and seed; `symbols` names the error of each method."""
+    rows = []
+    for method, symbol in symbols.items():
+        ends = zip(found.lower(method)[:, T], found.upper(method)[:, T], strict=True)
+        for seed, (lower, upper) in enumerate(ends):
+            if not (torch.isfinite(lower) and torch.isfinite(upper)):
+                continue
+            rows.append(
+                ConstantRow(
+                    id=row_id(artefact, part, "error", method, f"seed={seed}"),
+                    artefact=artefact,
+                    symbol=symbol,
+                    subject=f"{method}; training seed {seed}",
+                    value=Interval.between(lower.item(), upper.item()),
+                    lower_method=EndMethod.SEARCHED,
+                    upper_method=EndMethod.DUAL_CERTIFICATE,
+                    norm="absolute value",
+                    region=f"final loss at T = {T}, {test}",
+                )
+            )
+    return rows
+
+
+def optimum_rows(
+    artefact: str, part: str, found: Errors, family: str, distribution: str, sigma: float
+) -> list[OptimumRow]:
+    """The mean optimum of each replicate's test problems."""
+    dual, primal = found.mean_optimum("dual"), found.mean_optimum("primal")
+    size = len(found.optima) // found.replicates
+    return [
+        OptimumRow(
+            id=row_id(artefact, part, "optimum", f"seed={r}"),
+            artefact=artefact,
+            family=family,
+            distribution=distribution,
+            sigma=sigma,
+            problem=f"mean of {size} test problems, seed {r}",
+            value=Interval.between(dual[r].item(), primal[r].item()),
+            gap=max(o.gap for o in found.optima[r * size : (r + 1) * size]),
+            solver=", ".join(sorted({o.solver for o in found.optima})),
+        )
+        for r in range(found.replicates)
+    ]

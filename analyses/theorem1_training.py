@@ -1,0 +1,137 @@
+"""The trained pair behind Theorem 1's experiment: M-L2O and transfer learning on the LASSO mixture.
+
+Both parts of the report on the paper's own experiment (`theorem1_experiment`, one σ; and
+`theorem1_differences`, a sweep over σ) start from the same two trainings, so that a caller can run
+them once and hand them to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from analyses.profiles import Size, meta_training, plain_windows, size
+from analyses.settings import Preset, RunSettings
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.trainer import Trained, train
+from ml2o_core.methods import METHODS, Pretrained, pretrain
+from ml2o_core.optimizers.base import Params
+from ml2o_core.progress import Progress
+from ml2o_core.results import FitRow, row_id
+from ml2o_core.spec import Spec
+from ml2o_core.tasks.lasso import Lasso
+
+PAIR = ("m-l2o", "tl")
+"""The two methods that Theorem 1 and Remark 2 are about, by name in `METHODS`."""
+
+TRAINING = Lasso.uniform_mixture()
+"""Task 1: what both are meta-trained on."""
+
+QUICK = Size(windows=5, repeats=3, batch_size=8, test_steps=50, test_size=16)
+"""Less than any figure trains: it shows that every number can be computed, and no more."""
+
+
+class TrainingPair(Spec):
+    """Both trainings, resolved. They differ in the meta-gradient and the number of windows."""
+
+    meta: TrainConfig = Field(description="M-L2O's training")
+    plain_windows: int = Field(ge=1, description="windows of TL's training")
+
+
+def sizes(settings: RunSettings) -> Size:
+    """How much is computed: the preset's sizes, and in the quick preset smaller ones."""
+    if settings.preset is not Preset.QUICK:
+        return size(settings)
+    return Size(**{**vars(QUICK), "repeats": settings.repeats or QUICK.repeats})
+
+
+def training_pair(settings: RunSettings) -> TrainingPair:
+    """The profile's trainings at this part's size."""
+    here = sizes(settings)
+    meta = meta_training(settings, TRAINING).with_changes(
+        windows=here.windows, repeats=here.repeats, batch_size=here.batch_size
+    )
+    # The profile decides how many windows of TL stand against one of M-L2O's.
+    ratio = plain_windows(settings) // size(settings).windows
+    return TrainingPair(meta=meta, plain_windows=ratio * here.windows)
+
+
+def train_pair(pair: TrainingPair, device: torch.device | str, progress: Progress) -> Pretrained:
+    """φ after both trainings; `runs` has them by kind."""
+    return pretrain(pair.meta, pair.plain_windows, device=device, progress=progress)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The pair after adaptation to one family.
+
+    `params` by method, leading axis R, on the CPU in float64; `kept` (R,): the replicates in which
+    neither method diverged, in training or in adaptation; `runs` the adaptations by method.
+    """
+
+    params: dict[str, Params]
+    kept: Tensor
+    runs: dict[str, Trained]
+
+
+def adapt_pair(
+    pretrained: Pretrained,
+    config: TrainConfig,
+    device: torch.device | str,
+    progress: Progress,
+    about: str = "",
+) -> Adapted:
+    """Both methods on the same adaptation tasks."""
+    params, runs = {}, {}
+    kept = torch.ones(config.repeats, dtype=torch.bool)
+    for name in PAIR:
+        kind = METHODS[name].pretraining
+        label = f"adapt {METHODS[name].label} {about}".rstrip()
+        run = train(config, pretrained.params[kind], device=device, progress=progress, label=label)
+        kept &= run.converged & pretrained.converged[kind]
+        params[name], runs[name] = in_float64(run.params), run
+    return Adapted(params, kept, runs)
+
+
+def in_float64(params: Params) -> Params:
+    """On the CPU, where the theory is computed."""
+    return {name: value.detach().to("cpu", torch.float64) for name, value in params.items()}
+
+
+def replicates(params: Params, kept: Tensor) -> Params:
+    """Those replicates alone."""
+    return {name: value[kept] for name, value in params.items()}
+
+
+def fit_row(
+    artefact: str, parts: tuple[object, ...], method: str, stage: str, run: Trained
+) -> FitRow:
+    """How the parameters of one training or adaptation came about."""
+    config = run.config
+    return FitRow(
+        id=row_id(artefact, *parts),
+        artefact=artefact,
+        method=method,
+        stage=stage,
+        how=f"{config.meta_gradient.name}, Adam {config.learning_rate:g}, "
+        f"{config.objective} of the losses, graph {config.graph.value}",
+        windows=config.windows,
+        repeats=config.repeats,
+        diverged=int((~run.converged).sum()),
+        clipped_share=float(run.history.clipped_share.mean()),
+    )
+
+
+def training_rows(
+    artefact: str, parts: tuple[object, ...], runs: Mapping[str, Trained]
+) -> list[FitRow]:
+    """The two meta-trainings."""
+    labels = {str(METHODS[name].pretraining): METHODS[name].label for name in PAIR}
+    return [
+        fit_row(artefact, (*parts, "training", kind), labels[kind], "meta-training", run)
+        for kind, run in runs.items()
+    ]
