@@ -22,7 +22,11 @@ def gradient_norm_on_ball(quadratic: ExactQuadratic, ball: Ball) -> BallSupremum
 
 def gradient_supremum(quadratic: ExactQuadratic, region: Region) -> Enclosure:
     """sup ‖Hx − c‖ over the region's X; the witness is (x − center) / radius."""
-    found = gradient_norm_on_ball(quadratic, as_ball(region.x))
+    return enclosed(gradient_norm_on_ball(quadratic, as_ball(region.x)), region)
+
+
+def enclosed(found: BallSupremum, region: Region) -> Enclosure:
+    """A supremum over the region's X, as a constant of the region."""
     return Enclosure.supremum(
         found.lower,
         found.upper,

@@ -259,11 +259,11 @@ class TrialBounds:
         return {}
 
     def _compute(self, i: int, level: Level, of_sample: bool) -> RiskConstants:
-        risks = self.trial.empirical if of_sample else self.trial.population
-        own = risks[i].on(self.trial.reach, self.region)
         if level is Level.RISK:
-            return own
+            risks = self.trial.empirical if of_sample else self.trial.population
+            return risks[i].on(self.trial.reach, self.region)
         # A1's μ is the risk's own at every level: A3 has no part in it.
+        own = self._risk(i, Level.RISK, of_sample=of_sample)
         return risk_constants(
             self.constants.population(i), own.mu, self.trial.populations.steps, level
         )

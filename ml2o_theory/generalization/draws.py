@@ -11,6 +11,7 @@ Theorem 1's decomposition is claimed).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -21,7 +22,7 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.seeding import generator
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.quadratic import QuadraticTask
-from ml2o_theory.arithmetic import float_above, float_below, to_tensor
+from ml2o_theory.arithmetic import float_above, to_tensor
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
 from ml2o_theory.generalization.trial import Populations, Trial
 from ml2o_theory.meta_risk import largest_convex_step
@@ -55,6 +56,8 @@ class TrialPlan(Spec):
     T: int = Field(ge=1)
     epochs: int = Field(ge=1, description="K")
     spread: float = Field(0.4, description="of the singular values of A about 1")
+    target: float = Field(1.0, ge=0, description="standard deviation of b")
+    x0: Literal["normal", "ones"] = Field("normal", description="N(0, I), or (1, …, 1)")
     apart: tuple[float, float] = Field(description="how far populations 2 and 3 are moved")
     margin: float = Field(description="Φ's margin, in units of 1/L")
     share: float = Field(description="of the largest inner step")
@@ -99,7 +102,7 @@ def build(plan: TrialPlan, stream: torch.Generator) -> tuple[Trial, tuple[float,
     populations = draw_populations(plan, stream)
     draws = draw_sample(plan, stream)
     risks, samples = populations.risks, [g.weighted(draws) for g in populations.risks]
-    phi = surrounding([*risks, *samples], plan.margin)
+    phi = surrounding(risks, samples, plan.margin)
     alpha = plan.share * _largest_step(risks[0], samples, phi, bold=plan.bold)
     shares = torch.rand(len(phi.lower), generator=stream, dtype=torch.float64).tolist()
     start = tuple(
@@ -113,7 +116,9 @@ def draw_populations(plan: TrialPlan, stream: torch.Generator) -> Populations:
     """Three populations, 2 and 3 moved away from 1 in directions of their own."""
     d, shape = plan.d, plan.shape
     first = [_matrix(shape, d, plan.spread, stream) for _ in range(plan.n)]
-    targets = [torch.randn(d, generator=stream, dtype=torch.float64) for _ in range(plan.n)]
+    targets = [
+        plan.target * torch.randn(d, generator=stream, dtype=torch.float64) for _ in range(plan.n)
+    ]
     tasks = tuple(
         tuple(
             QuadraticTask(A + move * _noise(shape, d, stream), b + move * _noise("row", d, stream))
@@ -121,7 +126,9 @@ def draw_populations(plan: TrialPlan, stream: torch.Generator) -> Populations:
         )
         for move in (0.0, *plan.apart)
     )
-    x0 = torch.randn(d, generator=stream, dtype=torch.float64)
+    x0 = torch.ones(d, dtype=torch.float64)
+    if plan.x0 == "normal":
+        x0 = torch.randn(d, generator=stream, dtype=torch.float64)
     return Populations(shape, tasks, x0, plan.T)
 
 
@@ -150,25 +157,31 @@ def draw_trial(
     return trial, plan, start
 
 
-def surrounding(risks: list[SeparableRisk], margin: float) -> Box:
-    """A box around the minimisers of the risks, `margin`/L beyond them on every side.
+def surrounding(
+    populations: Sequence[SeparableRisk], samples: Sequence[SeparableRisk], margin: float
+) -> Box:
+    """A box Φ around all minimisers, `margin`/L beyond them on every side.
 
-    −g' has the sign of 1 − φh at both ends of [0, 1/h_min], so that the minimisers are inside.
+    It holds φ_* ± |φ_* − φ̂_*| of each population and its sample too: for αL_ĝ ≤ 1/2 on Φ, T̂ has a
+    slope of at least 1/2 and misses φ_* at φ_* by α|ĝ'(φ_*)| ≤ |φ_* − φ̂_*|/2, so that φ̃_M* of
+    reading P is inside. −g' has the sign of 1 − φh at both ends of [0, 1/h_min].
     """
     lower, upper = [], []
-    for k in range(risks[0].dim):
-        curvatures = torch.cat(
-            [
-                torch.linalg.eigvalsh(to_tensor(task.H))
-                for g in risks
-                for task in g.coordinates[k].tasks
-            ]
+    for k in range(populations[0].dim):
+        parts = [
+            (g.coordinates[k], s.coordinates[k]) for g, s in zip(populations, samples, strict=True)
+        ]
+        h = torch.cat(
+            [torch.linalg.eigvalsh(to_tensor(task.H)) for g, _ in parts for task in g.tasks]
         )
-        largest, smallest = curvatures.max().item(), curvatures.min().item()
-        everywhere = Box((0.0,), (1.01 / smallest,))
-        found = [SeparableRisk((g.coordinates[k],)).minimiser(everywhere)[0] for g in risks]
-        lower.append(min(float_below(p) for p in found) - margin / largest)
-        upper.append(max(float_above(p) for p in found) + margin / largest)
+        everywhere = Box((0.0,), (1.01 / h.min().item(),))
+        found = []
+        for pair in parts:
+            at, hat = (float(SeparableRisk((g,)).minimiser(everywhere)[0].mid()) for g in pair)
+            found += [hat, at - 1.01 * abs(at - hat), at + 1.01 * abs(at - hat)]
+        beyond = margin / h.max().item()
+        lower.append(min(found) - beyond)
+        upper.append(max(found) + beyond)
     return Box(tuple(lower), tuple(upper))
 
 

@@ -28,12 +28,9 @@ from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory.arithmetic import identity, precision
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.gain_quadratic import travel
-from ml2o_theory.constants.quadratic import (
-    gradient_norm_on_ball,
-    gradient_supremum,
-    hessian_norm,
-)
+from ml2o_theory.constants.quadratic import enclosed, gradient_norm_on_ball, hessian_norm
 from ml2o_theory.constants.spectral import spectral_norm
+from ml2o_theory.constants.trust_region import BallSupremum
 from ml2o_theory.enclosure import Enclosure, Norm, maximum
 from ml2o_theory.exact_quadratic import ExactQuadratic
 from ml2o_theory.generalization.trial import ADAPTATION, TRAINING, Trial
@@ -56,19 +53,28 @@ class TrialConstants:
         return tuple(tuple(map(ExactQuadratic.of, tasks)) for tasks in self.trial.populations.tasks)
 
     @cached_property
+    def x(self) -> Ball:
+        """X: about x_0, so wide that no run with a φ ∈ Φ' leaves it."""
+        populations = self.trial.populations
+        with precision():
+            radius = arb(0)
+            pairs = zip(_flat(populations.tasks), _flat(self.quadratics), strict=True)
+            for task, quadratic in pairs:
+                radius = radius.max(_travel(self.trial, task, quadratic))
+        return Ball(tuple(populations.x0.tolist()), radius.upper())
+
+    @cached_property
+    def gradients(self) -> list[list[BallSupremum]]:
+        """sup_X ‖∇l‖ of every task of every population."""
+        return [[gradient_norm_on_ball(q, self.x) for q in members] for members in self.quadratics]
+
+    @cached_property
     def region(self) -> Region:
         """X × Φ' × Z."""
         trial = self.trial
-        with precision():
-            radius = arb(0)
-            for task, quadratic in zip(
-                _flat(trial.populations.tasks), _flat(self.quadratics), strict=True
-            ):
-                radius = radius.max(_travel(trial, task, quadratic))
-        x = Ball(tuple(trial.populations.x0.tolist()), radius.upper())
-        M = largest([gradient_norm_on_ball(q, x).upper for q in _flat(self.quadratics)])
+        M = largest([found.upper for found in _flat(self.gradients)])
         z = Ball((0.0,) * trial.populations.x0.numel(), M.upper())
-        return Region(x, trial.reach, z, trial.sample, trial.steps)
+        return Region(self.x, trial.reach, z, trial.sample, trial.steps)
 
     def population(self, i: int) -> Constants:
         """Of population i; without Δ and Δ̃."""
@@ -100,7 +106,7 @@ class TrialConstants:
             gain = arb(0)
             for low, high in sides(self.trial.reach):
                 gain = gain.max(abs(low)).max(abs(high))
-        yield "M", reduce(maximum, (gradient_supremum(q, region) for q in members))
+        yield "M", reduce(maximum, (enclosed(found, region) for found in self.gradients[i]))
         yield "L", reduce(maximum, (hessian_norm(q, region) for q in members))
         yield "M_m1", self._exactly(gain, Norm.SPECTRAL)
         assert isinstance(region.z, Ball)

@@ -2,11 +2,12 @@
 
 A trial trains a gain rule with full-batch Algorithm 1 (and, for the statements in probability, with
 stochastic steps), adapts it and tests it, where every assumption is certified. The records are
-flat, so that a piece of them is a data frame; `analyses.theorem1_trials_rows` gathers them.
+flat, so that a piece of them is a data frame; `analyses.theorem1.trial_rows` gathers them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from flint import arb
 
-from ml2o_core.results import Level
+from ml2o_core.results import CheckVerdict, Level
 from ml2o_core.seeding import generator
 from ml2o_theory.arithmetic import exact, float_below, log10, precision
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
@@ -31,12 +32,15 @@ from ml2o_theory.statements.lemma14_full_batch import Lemma14FullBatch
 from ml2o_theory.statements.lemma15 import Lemma15
 from ml2o_theory.statements.theorem1 import Theorem1
 from ml2o_theory.statements.theorem1_probability import Theorem1Probability
+from ml2o_theory.verdict import StatementCheck
 
 DELTAS = (0.05, 0.1, 0.5)
 """Probabilities of failure, for the statements in probability."""
 
 STOCHASTIC_EPOCHS = 200
 """K of the stochastic meta-training."""
+
+SOUND = frozenset({CheckVerdict.HOLDS, CheckVerdict.ATTAINED})
 
 STAGE_DELTA = 0.1
 """δ of Lemma 15 in the waterfall."""
@@ -166,8 +170,8 @@ def _records(
     pipeline = Pipeline(trial, start, plan.epochs)
     seen, bounds = pipeline.seen, pipeline.bounds
     for check in bounds.checks(seen, plan.epochs, pipeline.step):
-        row = check.row("theorem1", "trial", index, check.statement, check.level.value)
-        ratio = row.ratio
+        assert check.observed is not None
+        assert check.bound is not None
         yield {
             "kind": "check",
             "name": check.statement,
@@ -175,10 +179,11 @@ def _records(
             "verdict": check.verdict.value,
             "vacuity": check.vacuity.value,
             "reason": check.reason,
-            "observed": None if row.observed is None else float(row.observed.upper),
-            "bound": None if row.bound is None else row.bound.upper.log10,
+            "intervals": None if check.verdict in SOUND else _intervals(check),
+            "observed": float(check.observed.upper.value),
+            "bound": check.bound.upper.log10,
             # Both rounded to make the quotient larger.
-            "quotient": None if ratio is None or ratio.lower.log10 is None else -ratio.lower.log10,
+            "quotient": _difference(check.bound.upper.log10, check.observed.lower.log10),
         }
     for name, value in pipeline.stages().items():
         yield {"kind": "stage", "name": name, "bound": log10(value)}
@@ -189,6 +194,12 @@ def _records(
             share = value / sum(Theorem1().terms(values).values(), arb(0))
             yield {"kind": "term", "name": name, "observed": float(share.mid())}
     yield from _in_probability(pipeline, plan, seed, index)
+
+
+def _intervals(check: StatementCheck) -> str:
+    """Both intervals, for a check that is told in full."""
+    numbers = [number for number in (check.observed, check.bound) if number is not None]
+    return json.dumps([number.interval.model_dump(mode="json") for number in numbers])
 
 
 def _in_probability(
