@@ -109,10 +109,12 @@ def draw_instance(
     *,
     params: Params | None = None,
     nearby: float = 0.01,
+    other_family: TaskFamily | None = None,
 ) -> Instance:
     """Two tasks of `family` and a start, φ of `rule` (or `params`), and a nearby start and φ'.
 
-    Each coordinate of x_0' and φ' differs from that of x_0 and φ by a share of about `nearby`.
+    The second task is one of `other_family`, where given. Each coordinate of x_0' and φ' differs
+    from that of x_0 and φ by a share of about `nearby`.
     """
 
     def stream(purpose: str) -> torch.Generator:
@@ -123,7 +125,7 @@ def draw_instance(
         return values * (1 + nearby * noise)
 
     tasks, start = stream("tasks"), family.start(stream("start"))
-    first, second = family.sample(tasks), family.sample(tasks)
+    first, second = family.sample(tasks), (other_family or family).sample(tasks)
     params = rule.init_params(stream("parameters")) if params is None else params
     draws = stream("nearby")
     other_x0 = near(start, draws)

@@ -6,6 +6,7 @@ the same quantities.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -22,16 +23,32 @@ from ml2o_theory.constants.derivative_norm import length
 from ml2o_theory.observed.quantities import Quantity
 
 Values: TypeAlias = Float[Tensor, "..."]
+Map: TypeAlias = Callable[[Tensor], Tensor]
+"""A function of one vector."""
+
+
+def by_rows(function: Map) -> Map:
+    """The Jacobian of a vector, a gradient for each entry: without `vmap`, so that it can be taped.
+
+    `constants.rounding` knows no operation that writes in place, as those of `vmap` do.
+    """
+
+    def jacobian(at: Tensor) -> Tensor:
+        entries = range(function(at).numel())
+        return torch.stack([grad(lambda v, i=i: function(v)[i])(at) for i in entries])
+
+    return jacobian
 
 
 @dataclass(frozen=True)
 class Float64Runs:
-    """Runs of `rule`, `steps` steps long, differentiated as `graph` says."""
+    """Runs of `rule`, `steps` steps long, differentiated as `graph` says, by `jacobian`."""
 
     rule: MemorylessRule
     params: Parameters
     steps: int
     graph: GraphMode
+    jacobian: Callable[[Map], Map] = jacrev
 
     @classmethod
     def of(cls, rule: MemorylessRule, steps: int, graph: GraphMode = GraphMode.FULL) -> Self:
@@ -57,16 +74,16 @@ class Float64Runs:
             case Quantity.ITERATE:
                 return run(phi).iterates[-1]
             case Quantity.STEP_JACOBIAN_X:
-                return jacrev(step)(run(phi).iterates[-2])
+                return self.jacobian(step)(run(phi).iterates[-2])
             case Quantity.STEP_JACOBIAN_PHI:
                 z = task.gradient(run(phi).iterates[-2])
-                return jacrev(lambda phi: self.rule.m(z, unflatten(phi)))(phi)
+                return self.jacobian(lambda phi: self.rule.m(z, unflatten(phi)))(phi)
             case Quantity.JACOBIAN:
-                return jacrev(lambda phi: run(phi).iterates[-1])(phi)
+                return self.jacobian(lambda phi: run(phi).iterates[-1])(phi)
             case Quantity.RISK_GRADIENT:
                 return grad(risk)(phi)
             case Quantity.RISK_HESSIAN:
-                return jacrev(grad(risk))(phi)
+                return self.jacobian(grad(risk))(phi)
 
 
 def size(values: Values) -> Float[Tensor, ""]:

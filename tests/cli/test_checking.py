@@ -49,11 +49,33 @@ def test_a_violation_has_exit_code_1(ml2o: Program, monkeypatch: pytest.MonkeyPa
     assert "VIOLATED" in answer.out
 
 
+def test_lasso_is_not_applicable_where_the_runs_cross_its_kink(ml2o: Program) -> None:
+    answer = ml2o("check-statement lemma08 --family lasso --rows 3 --cols 3 --phi 0.3 --T 2 --json")
+    assert answer.code == 0
+    rows = json.loads(answer.out)
+    assert {row["verdict"] for row in rows} == {"NOT_APPLICABLE"}
+    assert all(row["reason"].startswith("A3b is refuted on X") for row in rows)
+    assert [row["level"] for row in rows] == ["uniform", "closed-loop"]
+
+
+def test_a_family_without_chance_says_so_and_takes_another_second_task(ml2o: Program) -> None:
+    line = "check-statement lemma08 --family rosenbrock --phi 0.0001 --T 2"
+    same, other = (ml2o(f"{line}{more}").out for more in ("", " --second steepness=90"))
+    assert "the same one twice" in same
+    assert "[0, 0]" in same
+    assert "the second with steepness=90" in other
+    assert "HOLDS" in other
+    assert "[0, 0]" not in other
+
+
 @pytest.mark.parametrize(
     ("line", "named"),
     [
         ("lemma99 --family quadratic", "lemma99"),
-        ("lemma08 --family lasso", "LassoTask"),
+        ("lemma01 --family lasso", "LassoTask"),
+        ("lemma08 --family rosenbrock --second steepness", "--second"),
+        ("lemma08 --family rosenbrock --second colour=3", "--colour"),
+        ("lemma08 --family rosenbrock --second cols=3", "dimension"),
         ("lemma08 --family quadratic --rule rnnprop", "--rule"),
         ("lemma08 --family quadratic --rule mlp --phi 0.1", "--phi"),
         ("lemma08 --family quadratic --T 0", "--T"),
