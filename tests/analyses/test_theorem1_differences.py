@@ -172,7 +172,7 @@ def test_a_claim_is_what_the_ranks_say() -> None:
 def test_the_quick_preset_assesses_nothing_but_shows_the_numbers(results: Results) -> None:
     assert verdicts(RISING, Preset.QUICK) == [ClaimVerdict.NOT_ASSESSED] * 2
     assert {row.verdict for row in results.claims} == {ClaimVerdict.NOT_ASSESSED}
-    # A rule that hardly trained never gets below l(x_0), at any σ; the other score tells them apart.
+    # A rule that hardly trained never gets below l(x_0), whatever σ; the other score differs.
     assert any(row.rho is not None for row in results.correlations)
     assert all(row.rho is not None or row.reason for row in results.correlations)
 
