@@ -96,7 +96,7 @@ def configuration(settings: RunSettings) -> DifferencesConfig:
         sigmas=QUICK_SIGMAS if quick else SIGMAS,
         test_steps=here.test_steps,
         test_size=here.test_size,
-        pairs=4 if quick else 32,
+        pairs=4 if quick else 16,
     )
 
 

@@ -102,7 +102,7 @@ def configuration(settings: RunSettings) -> ExperimentConfig:
             objective="final",
         ),
         test_size=here.test_size,
-        pairs=4 if quick else 32,
+        pairs=4 if quick else 16,
         curvature_horizon=2 if quick else 10,
     )
 
