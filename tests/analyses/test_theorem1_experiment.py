@@ -25,6 +25,9 @@ SMALL = Size(windows=1, repeats=2, batch_size=2, test_steps=4, test_size=2)
 """Far too little of everything: only what the rows say of themselves is tested."""
 
 T = 3
+SOLVER = 1e-9
+"""Far above the certified gaps, which are of the order of 1e-13."""
+
 HOLDS, REFUTED, OPEN = AssumptionVerdict.HOLDS, AssumptionVerdict.REFUTED, AssumptionVerdict.OPEN
 
 
@@ -66,13 +69,23 @@ def test_every_row_belongs_to_the_part(rows: list[Row]) -> None:
 
 
 def test_a_training_that_is_handed_over_gives_the_same_rows(rows: list[Row]) -> None:
-    """And with that the same seed the same numbers, twice."""
+    """And with that the same seed the same numbers, twice.
+
+    But for the last digits of the optima, and of what rests on them: the solver of LASSO problems
+    starts warm from the problem before.
+    """
     config = small(RunSettings())
     with pytest.MonkeyPatch.context() as patch, deterministic():
         pretrained = training.train_pair(config.training, "cpu", Progress())
         patch.setattr(experiment, "configuration", small)
         again = experiment.rows("theorem1", RunSettings(), "cpu", Progress(), pretrained)
-    assert again == rows
+    assert [row.id for row in again] == [row.id for row in rows]
+    on_optima = {"optimum", "error", "curve", "term"}
+    for one, other in zip(again, rows, strict=True):
+        if one.id.split("/")[2] not in on_optima:
+            assert one == other
+    for one, other in zip(*(Results(tuple(r), {}, {}).optima for r in (again, rows)), strict=True):
+        assert float(one.value.lower) == pytest.approx(float(other.value.lower), abs=SOLVER)
 
 
 def test_the_assumptions_fall_as_they_should(results: Results) -> None:
