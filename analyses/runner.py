@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analyses.artefact import Artefact
+from analyses.piece_store import FOLDER, PieceStore, is_piece_folder
+from analyses.pieces import PiecewiseArtefact
 from analyses.progress import TimeLimited
 from analyses.provenance import collect
 from analyses.publish import render
 from analyses.settings import RunSettings
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.files import can_hold_files
+from ml2o_core.files import can_hold_files, is_leftover, remove_leftovers
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.results import Results, Row
-from ml2o_core.results.store import is_stored_run
+from ml2o_core.results.store import is_curve_file, is_stored_run
 
 
 def run_artefacts(
@@ -31,8 +33,9 @@ def run_artefacts(
     """Run the artefacts in this order; write `results.json` and `index.html` into the folder `out`.
 
     Bad input raises before anything is computed or written. A run that reaches its time limit keeps
-    the artefacts that were finished and says which were not. `left_out` is for the caller to say
-    what else is missing, and why.
+    the artefacts that were finished and says which were not. The pieces of a `PiecewiseArtefact`
+    are kept in `out` one by one, and those that are there already are not computed again.
+    `left_out` is for the caller to say what else is missing, and why.
     """
     artefacts = [Artefact.lookup(name)() for name in dict.fromkeys(names)]
     if not artefacts:
@@ -42,6 +45,9 @@ def run_artefacts(
     check_destination(out)
     device = resolve_device(settings.device)
     configuration = {a.name: a.configuration(settings).model_dump(mode="json") for a in artefacts}
+    stores = {a.name: a.store(settings, out) for a in artefacts if isinstance(a, PiecewiseArtefact)}
+    for store in stores.values():
+        store.open()
 
     listener = progress or Progress()
     if settings.time_limit is not None:
@@ -57,28 +63,55 @@ def run_artefacts(
             if isinstance(listener, TimeLimited):
                 listener.check()
             with deterministic():
-                found = artefact.run(settings, listener)
+                found = _run(artefact, settings, listener, stores)
         except Stopped as stopped:
             not_run[artefact.name] = str(stopped)
+            if isinstance(artefact, PiecewiseArtefact):
+                standing = artefact.standing(settings, stores[artefact.name])
+                not_run[artefact.name] += f"; {standing}"
             continue
         rows += _owned(artefact, found)
         seconds[artefact.name] = round(time.perf_counter() - begun, 3)
     provenance = provenance.with_changes(seconds=seconds, not_run=not_run)
     results = Results(tuple(rows), provenance.model_dump(mode="json"), configuration)
+    if Path(out).is_dir():
+        remove_leftovers(Path(out))
     results.save(out)
     render(out)
     return results
 
 
 def check_destination(out: Path | str) -> None:
-    """`InvalidArgument` unless `out` is new, empty, or holds an earlier run, which is replaced."""
+    """`InvalidArgument` unless `out` is new, empty, or holds an earlier run, which is replaced.
+
+    An earlier run may have been killed: then there are its pieces, or the start of a first save.
+    """
     folder = Path(out)
-    if folder.exists() and not (
-        folder.is_dir() and (is_stored_run(folder) or not any(folder.iterdir()))
-    ):
+    if folder.exists() and not (folder.is_dir() and _is_ours(folder)):
         raise InvalidArgument("out", str(out), "a folder that is new, empty, or an earlier run's")
     if not can_hold_files(folder):
         raise InvalidArgument("out", str(out), "a folder that can be made or written to")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a run may write into the folder: it is empty, or holds what runs leave."""
+    entries = list(folder.iterdir())
+    if any(path.name == FOLDER and not is_piece_folder(path) for path in entries):
+        return False
+    return is_stored_run(folder) or all(
+        path.name == FOLDER or is_curve_file(path) or is_leftover(path) for path in entries
+    )
+
+
+def _run(
+    artefact: Artefact,
+    settings: RunSettings,
+    progress: Progress,
+    stores: Mapping[str, PieceStore],
+) -> Sequence[Row]:
+    if isinstance(artefact, PiecewiseArtefact):
+        return artefact.resume(settings, progress, stores[artefact.name])
+    return artefact.run(settings, progress)
 
 
 def _owned(artefact: Artefact, rows: Sequence[Row]) -> Sequence[Row]:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ML2OError(Exception):
     """Base of every error that is the input's fault, not the program's."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by what it says: a subclass builds its text from arguments of its own."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[ML2OError], args: tuple[Any, ...], values: dict[str, Any]) -> ML2OError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(values)
+    return error
 
 
 class InvalidArgument(ML2OError, ValueError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,6 +44,7 @@ from ml2o_core.results.vocabulary import CheckVerdict
 FORMAT = "ml2o-results"
 VERSION = 1
 FILE = "results.json"
+_CURVES = re.compile(r"curves-[0-9a-f]{16}\.parquet")
 
 
 class ResultsError(ML2OError):
@@ -227,6 +229,11 @@ def is_stored_run(folder: Path | str) -> bool:
         return _read_json(Path(folder) / FILE).get("format") == FORMAT
     except ResultsError:
         return False
+
+
+def is_curve_file(path: Path) -> bool:
+    """Whether `path` is a file that a save writes before `results.json`."""
+    return path.is_file() and _CURVES.fullmatch(path.name) is not None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -35,6 +35,8 @@ from ml2o_core.results import (
 )
 from ml2o_core.spec import Spec
 
+from .pieces_demo import Squares
+
 ROLES = {
     "M-L2O": Role.LEARNED,
     "SGD": Role.ANALYTIC,
@@ -204,3 +206,11 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> type[Demo]:
     """The demonstration, registered as `demo`."""
     monkeypatch.setattr(Demo, "name", "demo")
     return Demo
+
+
+@pytest.fixture
+def squares(monkeypatch: pytest.MonkeyPatch) -> type[Squares]:
+    """The demonstration in pieces, registered as `squares`, the only artefact there is."""
+    monkeypatch.setattr(Squares, "name", "squares")
+    monkeypatch.setattr(Artefact, "registry", classmethod(lambda cls: {"squares": Squares}))
+    return Squares
