@@ -59,9 +59,16 @@ def risk_statement(name: str) -> RiskStatement:
 
 
 def _one(name: str, found: Mapping[str, S]) -> S:
-    if name not in found:
+    """By its name, or by another number that it has in the paper: lemma12 is proposition1."""
+    others = {
+        number.lower().replace(" ", ""): member
+        for member in found.values()
+        for number in member.also
+    }
+    known = {**others, **found}
+    if name not in known:
         raise InvalidArgument("statement", name, ", ".join(found))
-    return found[name]
+    return known[name]
 
 
 def assumptions() -> dict[str, Assumption]:

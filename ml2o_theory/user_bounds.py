@@ -11,6 +11,7 @@ c(1 + ε) for c and power series in ε up to the first order, b becomes b + b' �
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ REGION = "as stated by the user"
 
 _DECIMAL = re.compile(r"\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?")
 
+SMALLEST = math.ulp(0.0)
+"""Stands for every sensitivity that is not 0 and too small for a float."""
+
 Stated = str | int | float | Decimal
 """A constant: a decimal text is that number, a float the binary number that it is."""
 
@@ -46,8 +50,8 @@ class UserBound:
     """A bound at horizon T and `level`, from `constants`: those that enter, as they were stated.
 
     T and `level` are None for a statement about risks, which has neither. `sensitivities` has ∂ log
-    bound / ∂ log constant for each of them, to float accuracy; None where the bound is 0. `order`
-    is what dominates the bound as T grows, at the uniform level; None at the others, and where the
+    bound / ∂ log constant for each of them, to float accuracy (`SMALLEST` where floats end); None
+    where the bound is 0. `order` is what dominates the bound as T grows, at the uniform level; None at the others, and where the
     bound is 0 for every T.
     """
 
@@ -176,7 +180,11 @@ def _sensitivity(
     series = arb_series(formula(moved), prec=2)
     if not series[0] > 0:
         return None
-    return float((series[1] / series[0]).mid())
+    sensitivity = (series[1] / series[0]).mid()
+    found = float(sensitivity)
+    if found == 0 and not sensitivity.is_zero():
+        return SMALLEST if sensitivity > 0 else -SMALLEST
+    return found
 
 
 def _number(symbol: str, value: Stated, meaning: Mapping[str, str]) -> arb:

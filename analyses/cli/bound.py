@@ -16,10 +16,9 @@ from ml2o_theory.levels import ONE_VALUE_EACH
 from ml2o_theory.registry import statement as find_statement
 from ml2o_theory.statements.risk import RiskStatement
 from ml2o_theory.symbolic.risk_symbols import RISK_MEANING
-from ml2o_theory.user_bounds import UserBound
+from ml2o_theory.user_bounds import SMALLEST, UserBound
 from ml2o_theory.user_bounds import bound as evaluate
 from ml2o_theory.user_bounds import risk_bound as evaluate_risk
-
 
 ALL_MEANINGS = {**RISK_MEANING, **MEANING}
 
@@ -181,4 +180,8 @@ def _order(found: UserBound) -> list[tuple[str, str]]:
 
 
 def _shown(sensitivity: float | None) -> str:
-    return "none: the bound is 0" if sensitivity is None else f"{sensitivity:.4g}"
+    if sensitivity is None:
+        return "none: the bound is 0"
+    if abs(sensitivity) == SMALLEST:
+        return "not 0, but below 1e-300"
+    return f"{sensitivity:.4g}"

@@ -15,7 +15,7 @@ from ml2o_core.results import EndMethod, Level
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.levels import ONE_VALUE_EACH
 from ml2o_theory.registry import ladder_statement, ladder_statements
-from ml2o_theory.user_bounds import bound, entering
+from ml2o_theory.user_bounds import SMALLEST, bound, entering
 
 LEVELS = {
     (name, level)
@@ -174,3 +174,10 @@ def test_bad_input_is_refused_in_one_line(case: str) -> None:
     with pytest.raises(InvalidArgument, match=message) as refused:
         bound(*arguments)
     assert "\n" not in str(refused.value)
+
+
+def test_a_sensitivity_that_floats_cannot_hold_is_not_0() -> None:
+    ones = stated(("proposition1", Level.UNIFORM), "1", L="1e6", rho="0")
+    found = bound("lemma12", 1000, ones).sensitivities
+    assert found["rho"] == 0
+    assert found["Delta_tilde"] == SMALLEST > 0
