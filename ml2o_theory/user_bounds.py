@@ -51,8 +51,8 @@ class UserBound:
 
     T and `level` are None for a statement about risks, which has neither. `sensitivities` has ∂ log
     bound / ∂ log constant for each of them, to float accuracy (`SMALLEST` where floats end); None
-    where the bound is 0. `order` is what dominates the bound as T grows, at the uniform level; None at the others, and where the
-    bound is 0 for every T.
+    where the bound is 0. `order` is what dominates the bound as T grows, at the uniform level; None
+    at the others, and where the bound is 0 for every T.
     """
 
     statement: Statement

@@ -19,12 +19,16 @@ class Size(Spec):
     chunk: int = Field(description="trials in a piece")
     runs: int = Field(description="stochastic runs, or drawn samples, of each statistical check")
     epochs: int = Field(description="K of stochastic meta-training")
+    samples: tuple[int, ...] = Field(description="N of the coverage")
+    plans: int = Field(description="how many of the settings are used")
 
+
+_FULL = Size(trials=10_000, chunk=100, runs=2_000, epochs=1_024, samples=(16, 256), plans=4)
 
 SIZES = {
-    Preset.QUICK: Size(trials=40, chunk=20, runs=400, epochs=256),
-    Preset.STANDARD: Size(trials=10_000, chunk=100, runs=4_000, epochs=4_096),
-    Preset.PAPER: Size(trials=10_000, chunk=100, runs=4_000, epochs=4_096),
+    Preset.QUICK: Size(trials=24, chunk=12, runs=200, epochs=256, samples=(64,), plans=1),
+    Preset.STANDARD: _FULL,
+    Preset.PAPER: _FULL,
 }
 
 SHOWCASE = TrialPlan(
@@ -50,7 +54,7 @@ def _plan(**changes: object) -> TrialPlan:
     plan = TrialPlan(
         shape="scalar",
         d=2,
-        n=16,
+        n=8,
         N=64,
         T=1,
         epochs=1,
@@ -86,7 +90,9 @@ class Theorem1Config(Spec):
 
 def configuration(settings: RunSettings) -> Theorem1Config:
     """That of a preset."""
-    return Theorem1Config(seed=settings.seed, size=SIZES[settings.preset])
+    size = SIZES[settings.preset]
+    plans = dict(list(PLANS.items())[: size.plans])
+    return Theorem1Config(seed=settings.seed, size=size, plans=plans)
 
 
 def trial_of(plan: TrialPlan, seed: int, name: str) -> tuple[Trial, tuple[float, ...]]:

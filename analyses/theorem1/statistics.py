@@ -15,7 +15,6 @@ from ml2o_theory.arithmetic import float_above, float_below
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
 from ml2o_theory.generalization.atoms import Array, Atoms, StochasticMetaTraining
 from ml2o_theory.generalization.trial import ADAPTATION, TESTING, TRAINING, Trial
-from ml2o_theory.meta_risk import largest_convex_step
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,8 @@ class Resampling:
     @cached_property
     def constants(self) -> AllSamples:
         """On Φ' of the trial, certified, rounded to the safe side."""
-        n = self.trial.populations.size
-        risk = self.trial.population[TRAINING]
-        known = [
-            risk.weighted([int(k == j) for k in range(n)]).on(self.trial.reach, "Φ'")
-            for j in range(n)
-        ]
+        tasks = self.trial.population[TRAINING].samples
+        known = [g.on(self.trial.reach, "Φ'") for g in tasks]
         return AllSamples(
             M_g=max(float_above(c.M_g.upper.value) for c in known),
             L_g=max(float_above(c.L_g.upper.value) for c in known),
@@ -67,14 +62,9 @@ class Resampling:
     @cached_property
     def alpha(self) -> float:
         """An inner step that leaves every sample's meta risk convex for certain."""
-        n = self.trial.populations.size
-        risk = self.trial.population[TRAINING]
         c = self.constants
-        worst = [risk.weighted([int(k == j) for k in range(n)]) for j in range(n)]
-        steps = [largest_convex_step(g.on(self.trial.reach, "Φ'")) for g in worst]
-        if c.rho_g > 0:
-            steps.append(c.mu / (8 * c.rho_g * c.M_g))
-        return min(*steps, 0.5 / c.L_g)
+        curvature = 0.5 / c.L_g
+        return min(curvature, c.mu / (8 * c.rho_g * c.M_g)) if c.rho_g > 0 else curvature
 
     @cached_property
     def box(self) -> tuple[Array, Array]:

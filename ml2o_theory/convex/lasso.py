@@ -73,6 +73,8 @@ def lasso_optimum(task: LassoTask) -> CertifiedOptimum:
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             scaled.problem.solve(
                 solver=cp.CLARABEL,
+                # From where it ended last, the last digits would depend on what was solved before.
+                warm_start=False,
                 tol_gap_abs=_TOLERANCE,
                 tol_gap_rel=_TOLERANCE,
                 tol_feas=_TOLERANCE,

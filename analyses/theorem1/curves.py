@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from analyses.theorem1_bounds import AlongRuns, Theorem1Part, as_number, logarithm
-from analyses.theorem1_errors import Errors
+from analyses.theorem1.bounds import AlongRuns, Theorem1Part, as_number, logarithm
+from analyses.theorem1.errors import Errors
 from ml2o_core.methods import METHODS
 from ml2o_core.results import CurveRow, Interval, Level, Row, Scale, StageRow, row_id
 from ml2o_theory.statements.proposition1 import Proposition1

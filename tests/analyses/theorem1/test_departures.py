@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from analyses import theorem1_departures as departures
+from analyses.theorem1 import departures
 from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.meta.maml import MAML
 from ml2o_core.optimizers.gain import LinearGain

@@ -21,8 +21,8 @@ from pydantic import Field
 from torch import Tensor
 
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1_differences_page import blocks, findings
-from analyses.theorem1_differences_rows import (
+from analyses.theorem1.differences_page import blocks, findings
+from analyses.theorem1.differences_rows import (
     PART,
     Quantity,
     Scored,
@@ -32,7 +32,7 @@ from analyses.theorem1_differences_rows import (
     difference_row,
     score_rows,
 )
-from analyses.theorem1_training import (
+from analyses.theorem1.training import (
     PAIR,
     TRAINING,
     Adapted,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from analyses.rendering.blocks import Block, Finding, LineFigure, Role, RowTable, Text
-from analyses.theorem1_curves import (
+from analyses.theorem1.curves import (
     AS_ADAPTED,
     CLOSED,
     DETACHED,
@@ -24,7 +24,7 @@ from analyses.theorem1_curves import (
     TRIVIAL_GAP,
     UNIFORM,
 )
-from analyses.theorem1_departures import PREFIX
+from analyses.theorem1.departures import PREFIX
 from ml2o_core.results import (
     AssumptionRow,
     AssumptionVerdict,

@@ -1,7 +1,7 @@
 """The trained pair behind Theorem 1's experiment: M-L2O and transfer learning on the LASSO mixture.
 
-Both parts of the report on the paper's own experiment (`theorem1_experiment`, one σ; and
-`theorem1_differences`, a sweep over σ) start from the same two trainings, so that a caller can run
+Both parts of the report on the paper's own experiment (`experiment`, one σ; and
+`differences`, a sweep over σ) start from the same two trainings, so that a caller can run
 them once and hand them to both.
 """
 

@@ -21,11 +21,10 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from analyses import theorem1_departures as departures
-from analyses import theorem1_refuted as refuted
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1_bounds import of_pair, of_test, risk_gradients
-from analyses.theorem1_curves import (
+from analyses.theorem1 import departures, refuted
+from analyses.theorem1.bounds import of_pair, of_test, risk_gradients
+from analyses.theorem1.curves import (
     PART,
     SYMBOLS,
     bound_rows,
@@ -33,9 +32,9 @@ from analyses.theorem1_curves import (
     gap_curves,
     term_rows,
 )
-from analyses.theorem1_errors import error_rows, errors, optimum_rows
-from analyses.theorem1_experiment_page import blocks, findings
-from analyses.theorem1_training import (
+from analyses.theorem1.errors import error_rows, errors, optimum_rows
+from analyses.theorem1.experiment_page import blocks, findings
+from analyses.theorem1.training import (
     PAIR,
     TRAINING,
     Adapted,

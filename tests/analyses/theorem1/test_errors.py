@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from analyses.theorem1_errors import errors
+from analyses.theorem1.errors import errors
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.problems import Problems
 from ml2o_core.seeding import generator

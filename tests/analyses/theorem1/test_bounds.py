@@ -7,7 +7,7 @@ import torch
 from flint import fmpq
 from torch.func import grad
 
-from analyses.theorem1_bounds import AlongRuns, Sampled, Theorem1Part, risk_gradients
+from analyses.theorem1.bounds import AlongRuns, Sampled, Theorem1Part, risk_gradients
 from ml2o_core.optimizers.base import Params
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.problems import Problems, sample_problems

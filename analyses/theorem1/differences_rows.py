@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analyses.claims import LEVEL, holm
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1_training import PAIR
+from analyses.theorem1.training import PAIR
 from ml2o_core.methods import METHODS
 from ml2o_core.results import (
     ClaimRow,

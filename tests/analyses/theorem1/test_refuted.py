@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from analyses import theorem1_refuted as refuted
+from analyses.theorem1 import refuted
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.results import AssumptionVerdict
 from ml2o_core.seeding import generator

@@ -15,7 +15,7 @@ from analyses.rendering.blocks import (
     RowTable,
     Text,
 )
-from analyses.theorem1_differences_rows import ADVANTAGE, ML2O, PART, SERIES, TL
+from analyses.theorem1.differences_rows import ADVANTAGE, ML2O, PART, SERIES, TL
 from ml2o_core.results import (
     ClaimVerdict,
     ConstantRow,

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from analyses import theorem1_experiment as experiment
-from analyses import theorem1_training as training
 from analyses.profiles import Size
 from analyses.rendering.blocks import Section
 from analyses.rendering.page import Facts, Page, Part, html
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1_curves import EVALUATED, PART, STANDSTILL, THEOREM
-from analyses.theorem1_experiment import one_step
-from analyses.theorem1_experiment_page import horizon_of_vacuity
+from analyses.theorem1 import experiment, training
+from analyses.theorem1.curves import EVALUATED, PART, STANDSTILL, THEOREM
+from analyses.theorem1.experiment import one_step
+from analyses.theorem1.experiment_page import horizon_of_vacuity
 from ml2o_core.devices import deterministic
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.progress import Progress
@@ -69,23 +68,13 @@ def test_every_row_belongs_to_the_part(rows: list[Row]) -> None:
 
 
 def test_a_training_that_is_handed_over_gives_the_same_rows(rows: list[Row]) -> None:
-    """And with that the same seed the same numbers, twice.
-
-    But for the last digits of the optima, and of what rests on them: the solver of LASSO problems
-    starts warm from the problem before.
-    """
+    """And with that the same seed the same numbers, twice."""
     config = small(RunSettings())
     with pytest.MonkeyPatch.context() as patch, deterministic():
         pretrained = training.train_pair(config.training, "cpu", Progress())
         patch.setattr(experiment, "configuration", small)
         again = experiment.rows("theorem1", RunSettings(), "cpu", Progress(), pretrained)
-    assert [row.id for row in again] == [row.id for row in rows]
-    on_optima = {"optimum", "error", "curve", "term"}
-    for one, other in zip(again, rows, strict=True):
-        if one.id.split("/")[2] not in on_optima:
-            assert one == other
-    for one, other in zip(*(Results(tuple(r), {}, {}).optima for r in (again, rows)), strict=True):
-        assert float(one.value.lower) == pytest.approx(float(other.value.lower), abs=SOLVER)
+    assert again == rows
 
 
 def test_the_assumptions_fall_as_they_should(results: Results) -> None:

@@ -8,13 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from analyses import theorem1_differences as differences
-from analyses import theorem1_training as training
 from analyses.profiles import Size
 from analyses.rendering.blocks import Section
 from analyses.rendering.page import Facts, Page, Part, html
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1_differences_rows import (
+from analyses.theorem1 import differences, training
+from analyses.theorem1.differences_rows import (
     ADVANTAGE,
     ML2O,
     PART,
