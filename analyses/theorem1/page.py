@@ -10,6 +10,7 @@ from analyses.rendering.blocks import (
     Estimate,
     Finding,
     Formula,
+    Heading,
     LineFigure,
     Role,
     RowTable,
@@ -65,11 +66,11 @@ def section(results: Results) -> Section:
             *_rate_blocks(results),
             *_coverage_blocks(results),
             *_claim_blocks(results),
-            Text("**Where the assumptions hold only on a region.**"),
+            Heading("Where the assumptions hold only on a region"),
             *regions_page.blocks(results),
-            Text("**Where they do not hold: the paper's own experiment.**"),
+            Heading("Where they do not hold: the paper's own experiment"),
             *experiment_page.blocks(results),
-            Text("**Task differences and performance.**"),
+            Heading("Task differences and performance"),
             *differences_page.blocks(results),
         )
     )
@@ -191,6 +192,7 @@ def _satisfiability_blocks(results: Results) -> list[Block]:
         *_own(results.assumptions, "meta/"),
     ]
     return [
+        Heading("Can the assumptions hold together?"),
         Text(
             "Theorem 1 needs A1, A2 and, through Lemma 14, a strongly convex meta risk. Whether "
             "these can hold together depends on how A2 is read; its wording is lost."
@@ -224,11 +226,12 @@ def _trial_blocks(results: Results) -> list[Block]:
     )
     unsound = [row for row in results.checks if row.id.startswith("theorem1/trial/")]
     found: list[Block] = [
+        Heading("Where the assumptions hold"),
         Text(
-            "**Where the assumptions hold.** Quadratic tasks and the gain rule: a risk is a "
-            "polynomial in φ, its optima are enclosed to $2^{-200}$ of Φ, and all constants hold on "
-            "a box that contains Φ and every inner step from it, on a ball that contains every "
-            "run, and on the gradients there. Algorithm 1 is run with its full batch, projected "
+            "Quadratic tasks and the gain rule: a risk is a polynomial in φ, its optima are "
+            "enclosed to $2^{-200}$ of Φ, and all constants hold on a box that contains Φ and "
+            "every inner step from it, on a ball that contains every run, and on the gradients "
+            "there. Algorithm 1 is run with its full batch, projected "
             "onto Φ (a deviation that A1 forces), adapted by one inner step, and tested."
         ),
         *formulas,
@@ -275,8 +278,9 @@ def _trial_blocks(results: Results) -> list[Block]:
 def _stage_blocks(results: Results) -> list[Block]:
     rows: list[StageRow] = _own(results.stages, "stages/")
     return [
+        Heading("Where the bound is lost"),
         Text(
-            "**Where the bound is lost.** From the observed error to the bound, one inequality of "
+            "From the observed error to the bound, one inequality of "
             "the proof after another; the last stage puts in the paper's uniform constants."
         ),
         StageFigure(
@@ -324,8 +328,9 @@ def _rate_blocks(results: Results) -> list[Block]:
         "reason": "reason",
     }
     return [
+        Heading("Rates"),
         Text(
-            "**Rates.** Each term against what its bound says it depends on, in logarithms. A term "
+            "Each term against what its bound says it depends on, in logarithms. A term "
             "is consistent when it decays at least as fast as its bound."
         ),
         LineFigure(
@@ -364,8 +369,9 @@ def _rate_blocks(results: Results) -> list[Block]:
 def _coverage_blocks(results: Results) -> list[Block]:
     rows = [row for row in results.checks if row.kind is CheckKind.STATISTICAL]
     return [
+        Heading("In probability and in expectation"),
         Text(
-            "**In probability and in expectation.** Confidence intervals, corrected so that all of "
+            "Confidence intervals, corrected so that all of "
             "a table hold together; never certificates."
         ),
         RowTable.of(
@@ -388,8 +394,9 @@ def _coverage_blocks(results: Results) -> list[Block]:
 
 def _claim_blocks(results: Results) -> list[Block]:
     return [
+        Heading("M-L2O and transfer learning side by side"),
         Text(
-            "**M-L2O and transfer learning side by side.** The paper holds its bound of M-L2O "
+            "The paper holds its bound of M-L2O "
             "against one of transfer learning that is split elsewhere (Remark 2). The same split "
             "gives both the same four terms."
         ),

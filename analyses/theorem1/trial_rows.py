@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -91,8 +92,14 @@ def undecided(artefact: str, records: pd.DataFrame) -> Iterator[CheckRow]:
             observed=observed,
             bound=bound,
             verdict=CheckVerdict(record["verdict"]),
-            reason=record["reason"],
+            reason=_reason(record),
         )
+
+
+def _reason(record: dict[str, Any]) -> str:
+    """With the smallest counter-example, where the check is violated."""
+    found = record["counterexample"]
+    return record["reason"] if not found else f"{record['reason']}; counter-example: {found}"
 
 
 def stages(artefact: str, records: pd.DataFrame) -> Iterator[StageRow]:
