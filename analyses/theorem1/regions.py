@@ -4,8 +4,8 @@ Smoothed LASSO, and a tanh network as the rule: the same train–adapt–test tr
 tasks, with every constant enclosed on a small Φ' (`ml2o_theory.generalization.regional`). Each
 trial says what A1 comes to there: certified (the checks are decided by certified numbers), refuted
 by a witness (the statements do not apply; whether their inequalities hold all the same is shown),
-or open. `rows`, `findings` and `blocks` belong to the artefact `theorem1`; the second part of their
-ids is `regions`.
+or open. `rows` belong to the artefact `theorem1`; the second part of their ids is `regions`. How
+they are shown: `analyses.theorem1.regions_page`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyses.settings import Preset, RunSettings
-from analyses.theorem1.regions_page import PART, TITLES, blocks, findings
+from analyses.theorem1.regions_page import PART, TITLES
 from ml2o_core.progress import Progress
 from ml2o_core.results import ConstantRow, Level, Row, row_id
 from ml2o_core.spec import Spec
@@ -23,10 +23,8 @@ from ml2o_theory.generalization.regional_checks import RegionalBounds
 from ml2o_theory.generalization.regional_draws import RegionalCase, draw_regional
 from ml2o_theory.generalization.regional_observed import RegionalObserved
 
-__all__ = ["blocks", "configuration", "findings", "rows", "trial_rows"]
-
-TERM, META = "observed", "meta"
-"""In place of a level in a number's id: of a distance or α, and of the meta risk's constants."""
+TERM, META, OF_STEPS = "observed", "meta", "a3"
+"""In place of a level in a number's id: of a distance or α, a constant of the meta risk, of A3."""
 
 NEAR_START, FAR_START = (0.3, -0.5, 1.4), (1.0, -1.4, 4.1)
 
@@ -41,7 +39,7 @@ GAIN = RegionalCase(
     radius=0.03,
     apart=0.01,
     jitter=0.01,
-    parts=8,
+    parts=32,
 )
 """The scalar gain on smoothed LASSO: certified."""
 
@@ -165,7 +163,7 @@ def trial_rows(artefact: str, case: RegionalCase, seed: int, index: int) -> Iter
         places = [
             row_id(artefact, *parts, level, symbol)
             for symbol in check.constants
-            for level in (META if symbol in ("mu_G", "L_G") else check.level.value, TERM)
+            for level in (check.level.value, TERM, META, OF_STEPS)
         ]
         yield row.model_copy(
             update={
@@ -190,11 +188,7 @@ def _numbers(bounds: RegionalBounds, seen: RegionalObserved) -> dict[tuple[str, 
     found[META, "L_G"] = bounds.meta_smoothness(Level.RISK)
     if (mu_G := bounds.meta(Level.RISK)) is not None:
         found[META, "mu_G"] = mu_G
-    for symbol, value in bounds.constants.pair.items():
-        found[Level.UNIFORM.value, symbol] = value
-        if symbol != "Q_bar":
-            continue
-        found[Level.CLOSED_LOOP.value, symbol] = value
+    found |= {(OF_STEPS, symbol): value for symbol, value in bounds.constants.pair.items()}
     return found
 
 

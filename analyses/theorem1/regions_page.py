@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from analyses.rendering.blocks import Block, Finding, RowTable, Text
 from ml2o_core.results import (
@@ -13,14 +14,23 @@ from ml2o_core.results import (
     CheckVerdict,
     ConstantRow,
     EndMethod,
-    Level,
     Results,
     Row,
     Vacuity,
 )
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.enclosure import SEARCHES
+from ml2o_theory.generalization.checks import LEVELS
 from ml2o_theory.symbolic.risk_symbols import RISK_MEANING
+
+THEOREM = "Theorem 1"
+
+ALSO = {
+    "mu": "the smallest eigenvalue of the Hessians of the four risks on Φ (A1)",
+    "rho_g": "Lipschitz constant of the Hessian of the training sample's risk",
+    "d_N_TL": "‖φ̂_* − φ_*‖, the sampling error of transfer learning",
+}
+"""Symbols that no statement's formula has, or that mean something else here."""
 
 PART = "regions"
 """The second part of every id."""
@@ -60,19 +70,29 @@ def _finding(name: str, assumptions: list[AssumptionRow], checks: list[CheckRow]
     state = ", ".join(f"{words[verdict]} in {count}" for verdict, count in a1.items())
     trials = f"{len(assumptions)} trial{'s' if len(assumptions) > 1 else ''}"
     text = f"{TITLES[name]} ({trials}): A1 is {state}; {_verdicts(checks)}."
-    text += _all_the_same(checks)
-    vacuous = sum(row.vacuity is Vacuity.VACUOUS for row in checks if row.level is not Level.RISK)
-    sharp = sum(row.vacuity is Vacuity.INFORMATIVE for row in checks if row.level is Level.RISK)
-    text += (
-        f" With constants of the risks {sharp} bounds are informative; from A3's constants "
-        f"{vacuous} are vacuous."
-    )
+    text += _all_the_same(checks) + _looseness(checks)
     return Finding(text[0].upper() + text[1:], tuple(row.id for row in assumptions))
 
 
 def _verdicts(checks: Sequence[CheckRow]) -> str:
     counts = Counter(row.verdict for row in checks)
-    return ", ".join(f"{count} checks {verdict.value}" for verdict, count in counts.items())
+    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items())
+    return f"of {len(checks)} checks {said}"
+
+
+def _looseness(checks: Sequence[CheckRow]) -> str:
+    """How many times the observed error Theorem 1 allows, and where that says nothing."""
+    said = []
+    for level in LEVELS:
+        rows = [row for row in checks if row.statement == THEOREM and row.level is level]
+        known = [float(row.ratio.upper) for row in rows if row.ratio and row.ratio.upper.is_finite]
+        vacuous = sum(row.vacuity is Vacuity.VACUOUS for row in rows)
+        if known and min(known) > 0:
+            said.append(
+                f"{1 / median(known):.2g} times the observed error at level {level.value} (vacuous "
+                f"in {vacuous} of {len(rows)})"
+            )
+    return f" Theorem 1 allows at least {', '.join(said)}." if said else ""
 
 
 def _all_the_same(checks: Sequence[CheckRow]) -> str:
@@ -143,7 +163,7 @@ def blocks(results: Results) -> list[Block]:
                 "symbol": "symbol",
                 "meaning": _meaning,
                 "value": "value",
-                "certified": _certified,
+                "certified": certified,
                 "lower end by": "lower_method",
                 "upper end by": "upper_method",
                 "region": "region",
@@ -162,10 +182,10 @@ def _is_first(row: Row) -> bool:
 
 
 def _meaning(row: ConstantRow) -> str:
-    return RISK_MEANING.get(row.symbol) or MEANING.get(row.symbol, "")
+    return ({**MEANING, **RISK_MEANING, **ALSO})[row.symbol]
 
 
-def _certified(row: ConstantRow) -> str:
+def certified(row: ConstantRow) -> str:
     """Which ends are proved."""
     ends = {"lower": row.lower_method, "upper": row.upper_method}
     proved = [
