@@ -19,7 +19,7 @@ from ml2o_theory.statements.base import Statement
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "STATEMENTS.md"
-KEPT = ("assumptions", "ladder")
+KEPT = ("assumptions", "ladder", "theorem1")
 """The folders of `reports/` whose results are kept."""
 
 HEAD = """# Statements
@@ -47,7 +47,7 @@ def page(results: Results) -> str:
         HEAD
         + _table("Assumption", "Verdicts, by tasks and rule", assumed)
         + "\n"
-        + _table("Statement", "Instance checks, by level of the ladder", stated)
+        + _table("Statement", "Instance checks, by level of its constants", stated)
     )
 
 

@@ -8,6 +8,7 @@ the section hold together at `CONFIDENCE` (Bonferroni).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -58,7 +59,7 @@ def _setting(
     weights = again.samples(N, runs, draw)
     away = np.linalg.norm(again.sample_optima(weights) - again.optimum, axis=1)
 
-    def about(statement: Statement, part: str) -> dict[str, object]:
+    def about(statement: Statement, part: str) -> dict[str, Any]:
         return {
             "confidence": CONFIDENCE,
             "multiplicity": m,

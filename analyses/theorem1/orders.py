@@ -31,7 +31,7 @@ ORDERS: dict[str, tuple[Expr, int]] = {
         M * carried(lambda s: _of_Delta(s) * of.P(s) + of.Delta_B(s), T) + of.P(T) * Delta * Q**T,
         2,
     ),
-    "task difference, its part in Delta~": (
+    "task difference, its part in Delta-tilde": (
         M * carried(lambda s: M_m1 * Delta_tilde * of.P(s), T),
         1,
     ),
@@ -56,5 +56,5 @@ def rows(artefact: str) -> Iterator[Row]:
             upper=float(found.power),
             points=0,
             verdict=RateVerdict.CONSISTENT if follows else RateVerdict.INCONSISTENT,
-            reason=f"leading monomial {found}",
+            reason=str(found),
         )

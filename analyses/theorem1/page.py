@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from analyses.rendering.blocks import (
     Block,
     Bullets,
+    Cell,
     Estimate,
     Finding,
     Formula,
@@ -76,7 +78,7 @@ def section(results: Results) -> Section:
     )
 
 
-def _own(rows: Iterable[Row], prefix: str) -> list:  # type: ignore[type-arg]
+def _own(rows: Iterable[Row], prefix: str) -> list[Any]:
     """The rows whose id begins with theorem1/`prefix`."""
     return [row for row in rows if row.id.startswith(f"theorem1/{prefix}")]
 
@@ -207,7 +209,18 @@ def _satisfiability_blocks(results: Results) -> list[Block]:
                 "evidence": "evidence",
             },
         ),
+        RowTable.of(
+            "The evidence: how far apart the optima are in each reading, enclosed.",
+            [*_own(results.constants, "joint/"), *_own(results.constants, "meta/")],
+            {"reading": _reading, "what": "symbol", "value": "value", "method": "upper_method"},
+        ),
     ]
+
+
+def _reading(row: Row) -> str:
+    """Of a row theorem1/joint/e/…"""
+    _, kind, reading, *_ = row.id.split("/")
+    return f"{reading.upper()}, {'jointly' if kind == 'joint' else 'A2 alone'}"
 
 
 def _trial_blocks(results: Results) -> list[Block]:
@@ -288,7 +301,7 @@ def _stage_blocks(results: Results) -> list[Block]:
             caption="The waterfall from the observed error to the bound, in one setting and as a "
             "median over the random trials in reading E.",
             description="Base-10 logarithms of the observed error and of every stage of the bound.",
-            x_label="log10 of the value",
+            x_label="value, on a logarithmic axis",
             stages=tuple(rows),
         ),
         RowTable.of(
@@ -312,13 +325,27 @@ def _stage_blocks(results: Results) -> list[Block]:
                 "how": "how",
             },
         ),
+        RowTable.of(
+            "That setting's stochastic run against the bound.",
+            _own(results.checks, "showcase/"),
+            {
+                "statement": "statement",
+                "tasks": "tasks",
+                "region": "region",
+                "observed": "observed",
+                "bound": "bound",
+                "verdict": "verdict",
+                "against the trivial bound": "vacuity",
+                "which": "reason",
+            },
+        ),
     ]
 
 
 def _rate_blocks(results: Results) -> list[Block]:
     curves: tuple[CurveRow, ...] = tuple(_own(results.curves.where(quantity=QUANTITY), "rates/"))
     horizon: tuple[CurveRow, ...] = tuple(_own(results.curves, "horizon/"))
-    columns = {
+    columns: dict[str, Cell] = {
         "term": "term",
         "against": "against",
         "setting": "setting",
@@ -359,9 +386,16 @@ def _rate_blocks(results: Results) -> list[Block]:
             },
         ),
         RowTable.of(
-            "The orders of Appendix A.3, as powers of $Q^T$.",
+            "The orders of Appendix A.3, as powers of $Q^T$: read off the exact expansion of each "
+            "printed formula, for fixed Q > 1.",
             _own(results.rates, "orders/"),
-            columns,
+            {
+                "quantity": "term",
+                "the paper's power": lambda row: f"{row.predicted:g}",
+                "the formula's": lambda row: f"{row.slope:g}",
+                "leading": "reason",
+                "verdict": "verdict",
+            },
         ),
     ]
 

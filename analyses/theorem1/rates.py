@@ -149,7 +149,7 @@ def horizon(artefact: str, config: Theorem1Config, name: str, plan: TrialPlan) -
         artefact=artefact,
         term="task difference: log10 of the gap, per step",
         against="T",
-        setting=name.replace("T = 1", "T varied"),
+        setting=name.replace("T = 1", "T varied, d = 4"),
         predicted=predicted,
         slope=fit.slope,
         lower=fit.lower,

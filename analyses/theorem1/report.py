@@ -51,6 +51,7 @@ class WholeConfig(Spec):
     """The certified part, and the paper's own experiment."""
 
     certified: Theorem1Config
+    regions: regions.RegionsConfig
     experiment: experiment.ExperimentConfig
     differences: differences.DifferencesConfig
 
@@ -90,6 +91,7 @@ class Theorem1Report(PiecewiseArtefact):
     def configuration(self, settings: RunSettings) -> WholeConfig:
         return WholeConfig(
             certified=configuration(settings),
+            regions=regions.configuration(settings),
             experiment=experiment.configuration(settings),
             differences=differences.configuration(settings),
         )

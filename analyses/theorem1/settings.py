@@ -69,12 +69,12 @@ def _plan(**changes: object) -> TrialPlan:
 
 
 PLANS = {
-    "scalar gain, T = 1, reading E": _plan(),
-    "scalar gain, T = 1, reading P": _plan(reading=Reading.P),
-    "scalar gain, T = 2, reading E": _plan(T=2, d=4, spread=0.6, margin=0.02),
-    "diagonal gain, T = 1, reading E": _plan(shape="diagonal"),
+    "scalar, T = 1, E": _plan(),
+    "scalar, T = 1, P": _plan(reading=Reading.P),
+    "scalar, T = 2, E": _plan(T=2, d=4, spread=0.6, margin=0.02),
+    "diagonal, T = 1, E": _plan(shape="diagonal"),
 }
-"""The settings of the rates and of the coverage."""
+"""The settings of the rates and of the coverage: shape of the gain, T, reading of A2."""
 
 
 class Theorem1Config(Spec):

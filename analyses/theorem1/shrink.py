@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -96,9 +97,13 @@ def _simpler(pipeline: Pipeline) -> Iterator[Pipeline]:
         for k in range(populations.x0.numel()):
             yield _without_coordinate(pipeline, k)
     for digits in DIGITS:
-        rounded = _mapped(populations, lambda x, d=digits: torch.round(x * 2**d) / 2**d)
+        rounded = _mapped(populations, partial(_rounded, digits))
         if rounded is not None:
             yield _with(pipeline, rounded, trial.draws)
+
+
+def _rounded(digits: int, values: Tensor) -> Tensor:
+    return torch.round(values * 2**digits) / 2**digits
 
 
 def _with(pipeline: Pipeline, populations: Populations, draws: tuple[int, ...]) -> Pipeline:

@@ -32,6 +32,9 @@ TASKS = "random quadratic tasks, three populations"
 
 CONFIDENCE = 0.99
 
+LEVELS = {level.value: level for level in Level}
+VERDICTS = {verdict.value: verdict for verdict in CheckVerdict}
+
 
 def rows(artefact: str, records: pd.DataFrame) -> Iterator[Row]:
     """All rows that the trials give."""
@@ -56,7 +59,7 @@ def looseness(artefact: str, records: pd.DataFrame) -> Iterator[LoosenessRow]:
             id=row_id(artefact, "trials", name, level, rule),
             artefact=artefact,
             statement=name,
-            level=Level(level),
+            level=LEVELS[level],
             tasks=TASKS,
             rule=rule,
             checks=len(group),
@@ -83,7 +86,7 @@ def undecided(artefact: str, records: pd.DataFrame) -> Iterator[CheckRow]:
             artefact=artefact,
             statement=record["name"],
             kind=CheckKind.INSTANCE,
-            level=Level(record["level"]),
+            level=LEVELS[record["level"]],
             tasks=f"trial {record['trial']}",
             rule=record["rule"],
             region="the trial's own",
@@ -91,7 +94,7 @@ def undecided(artefact: str, records: pd.DataFrame) -> Iterator[CheckRow]:
             graph=GraphMode.FULL.value,
             observed=observed,
             bound=bound,
-            verdict=CheckVerdict(record["verdict"]),
+            verdict=VERDICTS[record["verdict"]],
             reason=_reason(record),
         )
 
@@ -145,7 +148,7 @@ def events(artefact: str, records: pd.DataFrame) -> Iterator[CheckRow]:
             region="each trial's own",
             T=int(group["T"].max()),
             graph=GraphMode.FULL,
-            level=Level(level),
+            level=LEVELS[level],
         )
         yield check.row(artefact, "events", level, name)
 

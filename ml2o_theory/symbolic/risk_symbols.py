@@ -48,18 +48,18 @@ RISK_LATEX = {
     mu_hat: r"\hat\mu",
     d_0: r"\| \varphi_0 - \tilde\varphi_{M*} \|",
     d_K: r"\| \tilde\varphi_{MK} - \tilde\varphi_{M*} \|",
-    gap: r"\| \nabla \hat g_T^1 - \nabla \hat g_T^2 \|",
+    gap: r"\| \nabla \hat g_T^1 - \nabla \hat g_T^2 \|(\tilde\varphi_{M*})",
     d_N: r"\| \tilde\varphi_* - \varphi_* \|",
     delta_13: r"\delta_{13}",
     d_TL: r"\| \varphi_K - \hat\varphi_* \|",
     slope: r"\| \nabla \hat g_T^2 (\varphi_K) \|",
-    gap_TL: r"\| \nabla \hat g_T^1 - \nabla \hat g_T^2 \|",
+    gap_TL: r"\| \nabla \hat g_T^1 - \nabla \hat g_T^2 \|(\hat\varphi_*)",
     d_N3: r"\| \tilde\varphi_*^3 - \varphi_*^3 \|",
     slopes: (
         r"\| \nabla \hat g_T^2 (\tilde\varphi_{MK})"
         r" - \nabla \hat g_T^3 (\tilde\varphi_{M*}^3) \|"
     ),
-    gap_23: r"\| \nabla \hat g_T^2 - \nabla \hat g_T^3 \|",
+    gap_23: r"\| \nabla \hat g_T^2 - \nabla \hat g_T^3 \|(\tilde\varphi_{M*}^3)",
     delta_meta: r"\tilde\delta_{13}",
 }
 """The symbols that SymPy would not print as the paper does."""
