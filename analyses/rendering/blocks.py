@@ -16,12 +16,19 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results import CurveRow, Row
+from ml2o_core.results import CurveRow, Row, StageRow
 
 
 @dataclass(frozen=True)
 class Text:
     """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a part of a section, without markup."""
 
     text: str
 
@@ -93,12 +100,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class LineFigure:
-    """Curves against steps, one panel for each `panel` of the curves, with their bands.
+    """Curves against steps or a real quantity, one panel for each `panel` of the curves.
 
     `roles` gives the role of each curve by its `method`; the order of `roles` is the order in which
     styles are given out, so that a method looks the same in every panel. Values are drawn on a
     linear axis as they are stored: a logarithm stays one, so that no magnitude is out of range.
-    Panels have a `shared` vertical range, or each its `own`.
+    Panels have a `shared` vertical range, or each its `own`. With `x_scale="log"` the horizontal
+    axis is logarithmic, and every position is above 0.
     `description` is the text alternative; the curves' values are listed below the figure.
     """
 
@@ -110,6 +118,7 @@ class LineFigure:
     curves: tuple[CurveRow, ...]
     roles: Mapping[str, Role]
     y_range: Literal["shared", "own"] = "shared"
+    x_scale: Literal["linear", "log"] = "linear"
 
     def __post_init__(self) -> None:
         if not self.curves:
@@ -117,6 +126,10 @@ class LineFigure:
         for curve in self.curves:
             if curve.method not in self.roles:
                 raise InvalidArgument("method", curve.method, ", ".join(self.roles))
+            if self.x_scale == "log" and min(curve.positions) <= 0:
+                raise InvalidArgument(
+                    "x", min(curve.positions), f"above 0 on a logarithmic axis ({curve.id})"
+                )
 
     @property
     def panels(self) -> dict[str, list[CurveRow]]:
@@ -125,6 +138,39 @@ class LineFigure:
         for curve in self.curves:
             found.setdefault(curve.panel, []).append(curve)
         return found
+
+
+@dataclass(frozen=True)
+class StageFigure:
+    """The way from an observed value to a bound, stage by stage: a waterfall for each `setting`.
+
+    The axis is logarithmic, so that a stage's factor is a length; `x_label` says what the values
+    are. A bar runs from the value before to the value of its stage: to the upper end, or to the
+    lower one of a value without an upper end. `description` is the text alternative, to which the
+    values are added; they are listed below the figure too.
+    """
+
+    id: str
+    caption: str
+    description: str
+    x_label: str
+    stages: tuple[StageRow, ...]
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InvalidArgument("stages", self.stages, "at least one stage")
+        for setting, stages in self.panels.items():
+            positions = [row.position for row in stages]
+            if len(set(positions)) < len(positions):
+                raise InvalidArgument("position", positions, f"one stage a position ({setting})")
+
+    @property
+    def panels(self) -> dict[str, list[StageRow]]:
+        """The stages of each setting by position; the settings in the order in which they come."""
+        found: dict[str, list[StageRow]] = {}
+        for row in self.stages:
+            found.setdefault(row.setting, []).append(row)
+        return {name: sorted(rows, key=lambda row: row.position) for name, rows in found.items()}
 
 
 @dataclass(frozen=True)
@@ -139,7 +185,7 @@ class Finding:
             raise InvalidArgument("rows", self.rows, "at least one row id")
 
 
-Block = Text | Bullets | Formula | RowTable | LineFigure
+Block = Text | Heading | Bullets | Formula | RowTable | LineFigure | StageFigure
 
 
 @dataclass(frozen=True)

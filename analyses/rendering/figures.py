@@ -1,32 +1,24 @@
-"""A line figure as inline SVG, one drawing a panel: themed, byte-identical, with alternatives.
-
-Text stays text, colours become CSS variables, and every id carries the figure's own prefix, so that
-several drawings can share a page.
-"""
+"""A line figure as inline SVG, one drawing a panel."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Sequence
-from typing import Any
 
-import matplotlib as mpl
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analyses.rendering import decades
 from analyses.rendering.blocks import LineFigure, Role
-from analyses.rendering.palette import COLOURS, Style, styles
+from analyses.rendering.palette import Style, styles
+from analyses.rendering.svg import FONT, STAND_INS, TEXT, element
 from ml2o_core.results import CurveRow
 
 WIDTH, HEIGHT = 6.0, 4.4
 """Inches of a panel; the page scales it."""
 
-FONT = 11.0
 LABEL_HEIGHT = 1.25 * FONT
 """Points between the centres of two labels beside the axes, at least."""
 
@@ -35,58 +27,25 @@ BAND_SHARE = 0.5
 
 _MARKERS_A_LINE = 8
 
-# Stand-ins: matplotlib draws in these, and the SVG gets the variables of the page's theme.
-_STAND_INS = {name: f"#0101{index:02x}" for index, name in enumerate(COLOURS)}
-_TEXT, _GRID, _HALO = "#020201", "#020202", "#020203"
-_VARIABLES = {
-    **{stand_in: f"var(--{name}, {COLOURS[name]})" for name, stand_in in _STAND_INS.items()},
-    _TEXT: "currentColor",
-    _GRID: "var(--rule, #d5d5d5)",
-    _HALO: "var(--paper, #ffffff)",
-}
-
-_RC: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": FONT,
-    "axes.edgecolor": _TEXT,
-    "axes.labelcolor": _TEXT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "axes.formatter.useoffset": False,
-    "axes.xmargin": 0.01,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.7,
-    "text.color": _TEXT,
-    "xtick.color": _TEXT,
-    "ytick.color": _TEXT,
-    "text.parse_math": False,
-}
-
 
 def drawings(figure: LineFigure) -> dict[str, Markup]:
     """The panels' SVG elements by panel name."""
     looks = styles(figure.roles)
-    found = {}
-    for index, (panel, curves) in enumerate(figure.panels.items()):
-        prefix = f"{figure.id}-{index}"
-        with mpl.rc_context():
-            mpl.rcdefaults()  # whatever the reader's matplotlibrc says
-            settings: Any = _RC | {"svg.hashsalt": prefix}
-            mpl.rcParams.update(settings)
-            svg = _draw(figure, curves, looks)
-        found[panel] = _embed(svg, prefix, f"{panel}: {figure.y_label}", _describe(figure, curves))
-    return found
+    return {
+        panel: element(
+            f"{figure.id}-{index}",
+            (WIDTH, HEIGHT),
+            lambda canvas, shown=curves: _draw(canvas, figure, shown, looks),  # type: ignore[misc]
+            title=f"{panel}: {figure.y_label}",
+            description=_describe(figure, curves),
+        )
+        for index, (panel, curves) in enumerate(figure.panels.items())
+    }
 
 
 def _draw(
-    figure: LineFigure,
-    curves: Sequence[CurveRow],
-    looks: dict[str, Style],
-) -> str:
-    canvas = Figure(figsize=(WIDTH, HEIGHT))
-    FigureCanvasSVG(canvas)
+    canvas: Figure, figure: LineFigure, curves: Sequence[CurveRow], looks: dict[str, Style]
+) -> None:
     longest = max(len(curve.method) for curve in curves)
     right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
     axes = canvas.add_axes((0.15, 0.13, right - 0.15, 0.84))
@@ -94,25 +53,38 @@ def _draw(
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     for index, curve in enumerate(curves):
-        _line(axes, curve, figure.roles[curve.method], looks[curve.method], index)
+        _line(axes, figure, curve, looks[curve.method], index)
     axes.set_ylim(vertical_range(_sharing(figure, curves)))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    _horizontal_ticks(axes, figure)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
     _label_ends(axes, curves, looks)
-    stream = io.StringIO()
-    keep_out = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    canvas.savefig(stream, format="svg", transparent=True, metadata=keep_out)
-    return stream.getvalue()
 
 
-def _line(axes: Axes, curve: CurveRow, role: Role, style: Style, index: int) -> None:
-    colour = _STAND_INS[style.colour]
+def _horizontal_ticks(axes: Axes, figure: LineFigure) -> None:
+    if figure.x_scale == "log":
+        found = decades.ticks(*axes.get_xlim())
+        axes.set_xticks([at for at, _ in found], [label for _, label in found])
+    else:
+        steps = all(not curve.x for curve in figure.curves)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=steps, nbins=6))
+
+
+def _positions(figure: LineFigure, curve: CurveRow) -> list[float]:
+    """Where the curve's values are drawn: at the exponents of ten on a logarithmic axis."""
+    if figure.x_scale == "log":
+        return [math.log10(x) for x in curve.positions]
+    return list(curve.positions)
+
+
+def _line(axes: Axes, figure: LineFigure, curve: CurveRow, style: Style, index: int) -> None:
+    role, positions = figure.roles[curve.method], _positions(figure, curve)
+    colour = STAND_INS[style.colour]
     estimate = _floats(curve.estimate)
     every = max(1, len(curve.step) // _MARKERS_A_LINE)
     (line,) = axes.plot(
-        curve.step,
+        positions,
         estimate,
         color=colour,
         linewidth=style.width,
@@ -125,7 +97,7 @@ def _line(axes: Axes, curve: CurveRow, role: Role, style: Style, index: int) -> 
         line.set_dashes(style.dashes)
     if curve.lower:
         axes.fill_between(
-            curve.step,
+            positions,
             _floats(curve.lower),
             _floats(curve.upper),
             color=colour,
@@ -145,7 +117,7 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
     wanted = [(end - low) / scale for end, _ in ends]
     for (end, curve), at in zip(ends, spread(wanted, LABEL_HEIGHT, points_high), strict=True):
         style = looks[curve.method]
-        colour = _STAND_INS[style.colour]
+        colour = STAND_INS[style.colour]
         axes.annotate(
             curve.method,
             xy=(1.0, (end - low) / (high - low)),
@@ -153,7 +125,7 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
             xycoords="axes fraction",
             textcoords="axes fraction",
             va="center",
-            color=_TEXT,
+            color=TEXT,
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
@@ -231,24 +203,3 @@ def _describe(figure: LineFigure, curves: Sequence[CurveRow]) -> str:
         for end in [_last(curve)]
     )
     return f"{figure.description} At the right end: {ends}."
-
-
-def _embed(svg: str, prefix: str, title: str, description: str) -> Markup:
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
-    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
-    view = re.search(r'viewBox="[^"]+"', svg)
-    assert view is not None
-    names = f'aria-labelledby="{prefix}-title {prefix}-desc"'
-    head = (
-        f'<svg {view.group()} role="img" {names}>'
-        f'<title id="{prefix}-title">{escape(title)}</title>'
-        f'<desc id="{prefix}-desc">{escape(description)}</desc>'
-    )
-    return Markup(head + svg[svg.index(">") + 1 :].strip())

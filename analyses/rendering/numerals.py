@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from markupsafe import Markup
 
 from analyses.rendering.blocks import Estimate
+from analyses.rendering.decades import superscript
 from ml2o_core.results import Interval, Number
 
 DIGITS = 4
@@ -27,6 +29,11 @@ def numeral(value: Number | float | int) -> Markup:
         if exact == exact.to_integral_value():
             return Markup(_signed(f"{exact:.0f}"))
     return _fixed(number)
+
+
+def plain(value: Number | float | int) -> str:
+    """The same as text without markup: exponents in raised characters."""
+    return re.sub(r"<sup>(.*?)</sup>", lambda found: superscript(found[1]), numeral(value))
 
 
 def _fixed(number: Number) -> Markup:

@@ -14,19 +14,21 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from analyses.rendering import figures, stages
 from analyses.rendering.blocks import (
     Block,
     Bullets,
     Estimate,
     Finding,
     Formula,
+    Heading,
     LineFigure,
     RowTable,
     Section,
+    StageFigure,
     Text,
 )
 from analyses.rendering.cells import cells, layout, value_of
-from analyses.rendering.figures import drawings, has_cut_bands
 from analyses.rendering.formulas import mathml
 from analyses.rendering.inline import inline
 from ml2o_core.errors import InvalidArgument
@@ -133,6 +135,8 @@ class _Writer:
         match block:
             case Text():
                 return Markup("<p>{}</p>").format(self.text(block.text))
+            case Heading():
+                return Markup("<h4>{}</h4>").format(block.text)
             case Bullets():
                 items = Markup("").join(
                     Markup("<li><p>{}</p></li>").format(self.text(item)) for item in block.items
@@ -145,7 +149,9 @@ class _Writer:
             case RowTable():
                 return self.table(block)
             case LineFigure():
-                return self.figure(block)
+                return self.lines(block)
+            case StageFigure():
+                return self.stages(block)
 
     def table(self, table: RowTable) -> Markup:
         """The rows; numbers are aligned to the right, an estimate takes two columns."""
@@ -170,8 +176,9 @@ class _Writer:
             tall=len(body) > TALL,
         )
 
-    def figure(self, figure: LineFigure) -> Markup:
+    def lines(self, figure: LineFigure) -> Markup:
         """The drawings, the caption, and a table of the curves' values with their anchors."""
+        over_steps = all(not curve.x for curve in figure.curves)
         values = RowTable(
             f"Values of the curves: {figure.y_label}.",
             figure.curves,
@@ -183,15 +190,54 @@ class _Writer:
                     row, sorted(_finite(row), key=row.estimate.__getitem__)[:1]
                 ),
                 "Last": lambda row: _at(row, _finite(row)[-1:]),
-                "Last step": lambda row: row.step[_finite(row)[-1]] if _finite(row) else None,
+                "Last step" if over_steps else "Last position": lambda row: (
+                    row.positions[_finite(row)[-1]] if _finite(row) else None
+                ),
             },
         )
+        return self._figure(
+            figure,
+            figures.drawings(figure),
+            values,
+            numbers="The curves as numbers",
+            cut=figures.has_cut_bands(figure),
+        )
+
+    def stages(self, figure: StageFigure) -> Markup:
+        """The drawings, the caption, and a table of the stages with their anchors."""
+        values = RowTable.of(
+            f"The stages: {figure.x_label}.",
+            (row for rows in figure.panels.values() for row in rows),
+            {
+                "Setting": "setting",
+                "Stage": "stage",
+                "Value": "value",
+                "log₁₀ factor": "loss",
+                "Share": "share",
+                "How it was obtained": "how",
+            },
+        )
+        drawn = stages.drawings(figure)
+        return self._figure(figure, drawn, values, numbers="The stages as numbers", wide=True)
+
+    def _figure(
+        self,
+        figure: LineFigure | StageFigure,
+        panels: dict[str, Markup],
+        values: RowTable,
+        *,
+        numbers: str,
+        cut: bool = False,
+        wide: bool = False,
+    ) -> Markup:
         return self._render(
             "figure.html.j2",
             id=figure.id,
-            panels=drawings(figure),
+            panels=panels,
             caption=self.text(figure.caption),
-            cut=has_cut_bands(figure),
+            numbers=numbers,
+            cut=cut,
+            wide=wide,
             values=self.table(values),
         )
 

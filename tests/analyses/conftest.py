@@ -17,6 +17,7 @@ from analyses.rendering.blocks import (
     Role,
     RowTable,
     Section,
+    StageFigure,
     Text,
 )
 from analyses.settings import Profile, RunSettings
@@ -31,6 +32,7 @@ from ml2o_core.results import (
     Results,
     Row,
     ScoreRow,
+    StageRow,
     row_id,
 )
 from ml2o_core.spec import Spec
@@ -126,6 +128,20 @@ class Demo(Artefact):
                 vacuity="vacuous",
             ),
         ]
+        rows += [
+            StageRow(
+                id=row_id("demo", "stage", position),
+                artefact="demo",
+                setting="T = 5",
+                position=position,
+                stage=f"stage {position}",
+                value=Interval.point(10**position),
+                loss=1.0 if position else None,
+                how="by construction",
+            )
+            for position in range(3)
+        ]
+        rows.append(_curve("against α", "observed gap", 1).with_changes(x=(1e-3, 1e-2, 0.1, 1.0)))
         with progress.task("demonstrate", total=self.steps) as advance:
             for step in range(self.steps):
                 rows.append(_curve("expansive", f"T={step}", step))
@@ -146,6 +162,7 @@ class Demo(Artefact):
         convergence = tuple(row for row in results.curves if row.panel.startswith("σ"))
         growth = tuple(row for row in results.curves if row.panel == "expansive")
         roles = {row.method: Role.BOUND for row in growth}
+        against = tuple(row for row in results.curves if row.panel == "against α")
         return Section(
             (
                 Text(
@@ -165,6 +182,10 @@ class Demo(Artefact):
                 LineFigure(
                     "demo-bound", "Growth.", "A bound.", "T", "log₁₀ bound", growth, roles, "own"
                 ),
+                LineFigure(
+                    "demo-rate", "A rate.", "A line.", "α", "log₁₀", against, ROLES, x_scale="log"
+                ),
+                StageFigure("demo-stages", "Where.", "Bars.", "the gap", tuple(results.stages)),
                 RowTable.of("Scores", results.scores, {"σ": "sigma", "Score": Estimate.of}),
                 RowTable.of("Claims", results.claims, {"Claim": "claim", "Verdict": "verdict"}),
                 RowTable.of(

@@ -102,6 +102,56 @@ def test_values_far_beyond_floats_are_drawn_as_logarithms() -> None:
     assert "bound" in labels
 
 
+def over(x: Sequence[float], values: Sequence[float | None]) -> CurveRow:
+    return curve("p", "a", values, x=tuple(x))
+
+
+def places(svg: str) -> list[float]:
+    """Horizontal positions of the markers."""
+    return [float(x) for x in re.findall(r'<use [^>]*x="([\d.]+)"[^>]*var\(--vermillion', svg)]
+
+
+def test_a_curve_over_a_real_quantity_stands_at_its_positions() -> None:
+    """Distances 1 and 3 on a linear axis; at its steps they would be equal."""
+    first, second, third = places(drawings(figure(over([0.1, 0.2, 0.5], [1, 2, 3])))["p"])[:3]
+    assert (third - second) / (second - first) == pytest.approx(3, rel=1e-3)
+    steps = places(drawings(figure(curve("p", "a", [1, 2, 3])))["p"])[:3]
+    assert steps[2] - steps[1] == pytest.approx(steps[1] - steps[0], rel=1e-3)
+
+
+def test_on_a_logarithmic_axis_equal_factors_are_equal_distances() -> None:
+    made = drawings(figure(over([1e-4, 1e-3, 1e-1], [1, 2, 3]), x_scale="log"))["p"]
+    first, second, third = places(made)[:3]
+    assert (third - second) / (second - first) == pytest.approx(2, rel=1e-3)
+    assert {"10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"} <= set(texts(made))
+    counted = drawings(figure(over([10, 100, 400], [1, 2, 3]), x_scale="log"))["p"]
+    assert {"10", "20", "50", "100", "200"} <= set(texts(counted))
+
+
+def test_a_logarithmic_axis_takes_steps_too_but_no_zero() -> None:
+    with pytest.raises(InvalidArgument, match="x"):
+        figure(curve("p", "a", [1, 2]), x_scale="log")
+    with pytest.raises(InvalidArgument, match="x"):
+        figure(over([-0.1, 0.1], [1, 2]), x_scale="log")
+    steps = CurveRow(
+        id="f/n",
+        artefact="f",
+        panel="p",
+        method="a",
+        quantity="q",
+        step=(10, 1000),
+        estimate=(1, 2),
+    )
+    assert {"10", "100", "1000"} <= set(texts(drawings(figure(steps, x_scale="log"))["p"]))
+
+
+def test_labels_keep_all_their_digits() -> None:
+    """Coordinates are rounded to a hundredth of a point; the text beside them is not."""
+    made = drawings(figure(over([0.0625, 0.064], [1.0005, 1.002])))["p"]
+    assert {"0.0627", "1.00050"} <= set(texts(made))
+    assert not re.search(r'[ "]\d+\.\d{3,}[ "]', made)
+
+
 def test_panels_share_their_range_unless_each_has_its_own() -> None:
     small, large = curve("s", "a", [0, 1]), curve("large", "a", [0, 5000])
     shared, own = figure(small, large), figure(small, large, y_range="own")

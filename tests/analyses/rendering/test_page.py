@@ -96,7 +96,7 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
 
 def test_every_drawing_has_its_alternative_text(page: str) -> None:
     reader = Reader(page)
-    assert len(reader.images) == 3
+    assert len(reader.images) == 5
     for image in reader.images:
         assert image["role"] == "img"
         names = (image["aria-labelledby"] or "").split()
@@ -122,6 +122,12 @@ def test_huge_numbers_verdicts_and_provenance_are_on_it(page: str) -> None:
     for shown in ("2.000 × 10<sup>5000</sup>", "✓ holds", "✗ refuted", "vacuous", "≥ 4.000"):
         assert shown in text
     for shown in ("torch threads", "weight", "What the words mean", "There are none in this run."):
+        assert shown in text
+
+
+def test_stages_and_positions_are_listed_as_numbers(page: str) -> None:
+    text = html.unescape(page)
+    for shown in ("The stages as numbers", "by construction", "Last position", "Last step"):
         assert shown in text
 
 
