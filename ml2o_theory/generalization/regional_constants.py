@@ -107,11 +107,13 @@ class RegionalConstants:
 
     @cached_property
     def _of_rule(self) -> dict[str, Enclosure]:
-        """M_m1, M_m2, L_m and ρ_m on Z × Φ', attained at gradients of the corners of X."""
+        """M_m1, M_m2, L_m and ρ_m on Z × Φ', attained at the longest gradients at corners of X."""
         z, phi = self.region.z, self.trial.reach.interval
         assert isinstance(z, Box)
         _, x, _ = self._x
-        some = self.models[TRAINING][0].gradient_on(x[1:])
+        models = [model for population in self.models for model in population]
+        every = concatenate([model.gradient_on(x[1:]) for model in models], 0)
+        some = every[every.midpoint.norm(dim=-1).argsort(descending=True)[: x.shape[0] - 1]]
         points = concatenate([z.interval.unsqueeze(0), some], 0)
         beside = phi.midpoint.expand(some.shape[0], -1)
         ends = rule_ends(self.rule, points, concatenate([phi.unsqueeze(0), beside], 0))
