@@ -18,9 +18,10 @@ _SLACK = 1e-9
 def ticks(low: float, high: float, most: int = 7) -> list[tuple[float, str]]:
     """Positions and labels on an axis from 10^low to 10^high, `most` of them at the most.
 
-    Whole decades, every so many; on a short axis 2 and 5 times a power too; and on one so short
-    that this leaves fewer than two, round numbers at equal distances.
+    Whole decades, every so many; on a short axis 2 and 5 times a power too; and within a decade,
+    where these are fewer than three, round numbers at equal distances.
     """
+    fewest = 3 if high - low < 1 else 2
     for mantissas, every in _steps(high - low):
         found = [
             (exponent + math.log10(m), m, exponent)
@@ -29,7 +30,7 @@ def ticks(low: float, high: float, most: int = 7) -> list[tuple[float, str]]:
             for m in mantissas
             if low - _SLACK <= exponent + math.log10(m) <= high + _SLACK
         ]
-        if 2 <= len(found) <= most:
+        if fewest <= len(found) <= most:
             written_out = all(exponent in _PLAIN for _, _, exponent in found)
             return [(at, _label(m, exponent, written_out)) for at, m, exponent in found]
     return _equally_spaced(low, high, most)
@@ -56,7 +57,7 @@ def superscript(digits: str) -> str:
 
 
 def _equally_spaced(low: float, high: float, most: int) -> list[tuple[float, str]]:
-    """Round numbers between 10^low and 10^high, which lie within a factor of about two."""
+    """Round numbers between 10^low and 10^high, which lie within a factor of ten."""
     exponent = math.floor(low)
     first, last = (10.0 ** (end - exponent) for end in (low, high))
     if not last > first:
