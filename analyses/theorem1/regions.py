@@ -18,7 +18,7 @@ from ml2o_core.progress import Progress
 from ml2o_core.results import ConstantRow, Level, Row, row_id
 from ml2o_core.spec import Spec
 from ml2o_theory.enclosure import Enclosure
-from ml2o_theory.generalization.checks import LEVELS
+from ml2o_theory.generalization.bounds import LEVELS
 from ml2o_theory.generalization.regional_checks import RegionalBounds
 from ml2o_theory.generalization.regional_draws import RegionalCase, draw_regional
 from ml2o_theory.generalization.regional_observed import RegionalObserved
@@ -104,7 +104,7 @@ def configuration(settings: RunSettings) -> RegionsConfig:
     """What is run at a preset."""
     if settings.preset is Preset.QUICK:
         few = GAIN.model_copy(update={"kinds": 1, "parts": 6})
-        wider = MLP_LASSO_WIDER.model_copy(update={"kinds": 1})
+        wider = MLP_LASSO_WIDER.model_copy(update={"kinds": 1, "horizon": 1})
         cases: tuple[tuple[RegionalCase, int], ...] = ((few, 1), (MLP_QUADRATIC, 1), (wider, 1))
         return RegionsConfig(seed=settings.seed, cases=cases, horizons=(3,))
     return RegionsConfig(

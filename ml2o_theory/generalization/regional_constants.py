@@ -27,6 +27,9 @@ from ml2o_theory.models import RuleModel, TaskModel, rule_model, task_model
 from ml2o_theory.propagation import box_region
 from ml2o_theory.regions import Box, Region, Tube
 
+ATTAINED = 3
+"""At how many gradients the rule's constants are looked for; each costs as much as the region."""
+
 
 @dataclass(frozen=True, eq=False)
 class RegionalConstants:
@@ -80,17 +83,13 @@ class RegionalConstants:
     @cached_property
     def _of_tasks(self) -> list[dict[str, Enclosure]]:
         """M, L, ρ, τ and Q̄ of each population."""
-        found = []
+        (_, x, phi), found = self._x, []
         for models in self.models:
-            each = [self._of_task(model) for model in models]
+            each = [loop_ends(model, self.rule, x, phi) for model in models]
             found.append(
-                {symbol: self._largest(symbol, [e[symbol] for e in each]) for symbol in each[0]}
+                {symbol: self._largest(symbol, [e[symbol] for e in each], x) for symbol in each[0]}
             )
         return found
-
-    def _of_task(self, model: TaskModel) -> dict[str, Ends]:
-        _, x, phi = self._x
-        return loop_ends(model, self.rule, x, phi)
 
     @cached_property
     def _differences(self) -> dict[str, Enclosure]:
@@ -103,7 +102,7 @@ class RegionalConstants:
                 (_tightened(euclidean(gradient), gradient, hessian[:1], box), spectral(hessian))
             )
         names = ("Delta", "Delta_tilde")
-        return {name: self._largest(name, [e[k] for e in each]) for k, name in enumerate(names)}
+        return {name: self._largest(name, [e[k] for e in each], x) for k, name in enumerate(names)}
 
     @cached_property
     def _of_rule(self) -> dict[str, Enclosure]:
@@ -113,23 +112,24 @@ class RegionalConstants:
         _, x, _ = self._x
         models = [model for population in self.models for model in population]
         every = concatenate([model.gradient_on(x[1:]) for model in models], 0)
-        some = every[every.midpoint.norm(dim=-1).argsort(descending=True)[: x.shape[0] - 1]]
+        some = every[every.midpoint.norm(dim=-1).argsort(descending=True)[:ATTAINED]]
         points = concatenate([z.interval.unsqueeze(0), some], 0)
         beside = phi.midpoint.expand(some.shape[0], -1)
         ends = rule_ends(self.rule, points, concatenate([phi.unsqueeze(0), beside], 0))
         symbols = ("M_m1", "M_m2", "L_m", "rho_m")
-        return {symbol: self._largest(symbol, [ends[symbol]]) for symbol in symbols}
+        return {symbol: self._largest(symbol, [ends[symbol]], points, "z") for symbol in symbols}
 
-    def _largest(self, symbol: str, each: Sequence[Ends]) -> Enclosure:
-        """The largest of suprema over the box (entry 0), attained at corners (the others)."""
-        _, x, _ = self._x
+    def _largest(
+        self, symbol: str, each: Sequence[Ends], points: IntervalTensor, name: str = "x"
+    ) -> Enclosure:
+        """The largest of suprema over the box (entry 0), attained at `points` (the others)."""
         lower = torch.stack([ends.lower[1:] for ends in each]).amax(0)
         best = lower.argmax()
         return supremum(
             symbol,
             lower[best].item(),
             max(ends.upper[0].item() for ends in each),
-            {"x": tuple(x.midpoint[1 + best].tolist())},
+            {name: tuple(points.midpoint[1 + best].tolist())},
             self.region.id,
         )
 

@@ -281,3 +281,17 @@ def test_bad_trials_are_refused() -> None:
         RegionalPopulations(LinearGain(), (ONE, ONE), x0, 1, "tasks")
     with pytest.raises(InvalidArgument, match="tasks"):
         EnclosedRisk.of([], LinearGain(), x0, 1)
+
+
+def test_constants_are_attained_where_they_say() -> None:
+    """Lower ends by the engine's own float64 derivatives at the witnesses."""
+    bounds, _, _ = checked(GAIN)
+    known = bounds.constants.population(2)
+    models = bounds.constants.models[2]
+    x = torch.tensor(known["M"].lower.witness["x"], dtype=torch.float64)  # type: ignore[index]
+    largest = max(model.task.gradient(x).norm().item() for model in models)
+    assert largest == pytest.approx(float(known["M"].lower.value), rel=1e-10)
+    assert known["M"].lower.value <= known["M"].upper.value
+    z = torch.tensor(known["M_m2"].lower.witness["z"], dtype=torch.float64)  # type: ignore[index]
+    # The scalar gain has ∇₂m = −z.
+    assert z.norm().item() == pytest.approx(float(known["M_m2"].lower.value), rel=1e-10)
