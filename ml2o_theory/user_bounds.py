@@ -115,7 +115,7 @@ def risk_bound(name: str, constants: Mapping[str, Stated]) -> UserBound:
     with precision():
         numbers = {s: _number(s, constants[s], RISK_MEANING) for s in member.constants}
         for symbol in ("K", "N"):
-            if symbol in numbers and not (numbers[symbol] >= 1 and numbers[symbol].is_integer()):
+            if symbol in numbers and not (numbers[symbol] >= 1 and _is_whole(constants[symbol])):
                 raise InvalidArgument(symbol, constants[symbol], "a whole number ≥ 1")
         for symbol in (*member.decreasing, "L_G"):
             if symbol in numbers and not numbers[symbol] > 0:
@@ -124,7 +124,8 @@ def risk_bound(name: str, constants: Mapping[str, Stated]) -> UserBound:
         for symbol in ("delta", "delta_a", "delta_b"):
             if symbol in numbers and not numbers[symbol] <= 1:
                 raise InvalidArgument(symbol, constants[symbol], "a probability, > 0 and ≤ 1")
-        if {"mu_G", "L_G"} <= numbers.keys() and not numbers["mu_G"] <= numbers["L_G"]:
+        # The balls of two equal decimals overlap: what is refused is larger for certain.
+        if {"mu_G", "L_G"} <= numbers.keys() and numbers["mu_G"] > numbers["L_G"]:
             raise InvalidArgument("mu_G", constants["mu_G"], "at most L_G")
         value = member.bound({s: Enclosure.stated(n, region=REGION) for s, n in numbers.items()})
         sensitivities = {s: _sensitivity(member.formula, numbers, s) for s in member.constants}
@@ -185,6 +186,11 @@ def _sensitivity(
     if found == 0 and not sensitivity.is_zero():
         return SMALLEST if sensitivity > 0 else -SMALLEST
     return found
+
+
+def _is_whole(value: Stated) -> bool:
+    number = Decimal(value) if isinstance(value, float) else Decimal(str(value))
+    return number == number.to_integral_value()
 
 
 def _number(symbol: str, value: Stated, meaning: Mapping[str, str]) -> arb:

@@ -79,14 +79,15 @@ def _secular_solution(K: Float[Tensor, "n d"], k: Float[Tensor, " n"]) -> tuple[
     # At the upper limit ‖y‖ ≤ 1/2, clear of rounding.
     lowest, highest = top * (1 + MARGINS[0]), top + 2 * g.norm().item()
 
-    def excess(mu: float) -> float:
-        return (g / (mu - eigenvalues)).norm().item() - 1
-
-    if excess(lowest) > 0 and highest > lowest:
-        mu = brentq(excess, lowest, highest, xtol=1e-300, rtol=1e-14)
+    if _excess(lowest, g, eigenvalues) > 0 and highest > lowest:
+        mu = brentq(_excess, lowest, highest, (g, eigenvalues), xtol=1e-300, rtol=1e-14)
         y = g / (mu - eigenvalues)
     else:
         mu = lowest
         y = g / (mu - eigenvalues)
         y[-1] = torch.copysign((1 - y[:-1] @ y[:-1]).clamp(min=0).sqrt(), g[-1])
     return mu, V @ (y / y.norm())
+
+
+def _excess(mu: float, g: Tensor, eigenvalues: Tensor) -> float:
+    return (g / (mu - eigenvalues)).norm().item() - 1

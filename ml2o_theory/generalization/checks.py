@@ -80,7 +80,7 @@ class TrialBounds:
     def training(self, level: Level) -> RiskConstants:
         """Constants that g¹ and ĝ¹ share: for Lemma 7, the larger L_g, ρ_g, M_g and smaller μ."""
         sample = self._risk(TRAINING, level, of_sample=True)
-        if self.trial.outer is self.trial.empirical[TRAINING] or level is not Level.RISK:
+        if self.trial.outer is self.trial.empirical[TRAINING]:
             return sample
         whole = self._risk(TRAINING, level, of_sample=False)
         return RiskConstants(
@@ -111,9 +111,13 @@ class TrialBounds:
         )
 
     def enclosed(self, value: arb) -> Enclosure:
-        """A number of the trial's region, from its ball."""
+        """A number ≥ 0 of the trial's region, from its ball, which may reach below 0."""
         return Enclosure.certified(
-            value, value, EndMethod.INTERVAL_ARITHMETIC, norm=Norm.EUCLIDEAN, region=self.region
+            value.lower().max(arb(0)),
+            value,
+            EndMethod.INTERVAL_ARITHMETIC,
+            norm=Norm.EUCLIDEAN,
+            region=self.region,
         )
 
     def terms(self, seen: Observed, level: Level) -> dict[str, Enclosure]:

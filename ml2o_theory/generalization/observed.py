@@ -74,24 +74,20 @@ class Observed:
         first, second, third = trial.empirical
         with precision(BITS):
             phi1, hat1 = self.optimum[TRAINING], self.sample_optimum[TRAINING]
-
-            def apart(*pair: Vector) -> arb:
-                return length(subtract(*pair))
-
             return {
-                "d_0": apart(self.start, meta1),
-                "d_K": apart(self.meta, meta1),
-                "d_TL": apart(self.transfer, hat1),
-                "d_N": apart(self.adapted_optimum(TRAINING), phi1),
-                "d_N_TL": apart(hat1, phi1),
-                "d_N3": apart(self.adapted_optimum(TESTING), self.optimum[TESTING]),
-                "delta_13": apart(phi1, self.optimum[TESTING]),
-                "delta_meta": apart(meta1, meta3),
-                "gap": apart(first.gradient(meta1), second.gradient(meta1)),
-                "gap_TL": apart(first.gradient(hat1), second.gradient(hat1)),
-                "gap_23": apart(second.gradient(meta3), third.gradient(meta3)),
+                "d_0": _apart(self.start, meta1),
+                "d_K": _apart(self.meta, meta1),
+                "d_TL": _apart(self.transfer, hat1),
+                "d_N": _apart(self.adapted_optimum(TRAINING), phi1),
+                "d_N_TL": _apart(hat1, phi1),
+                "d_N3": _apart(self.adapted_optimum(TESTING), self.optimum[TESTING]),
+                "delta_13": _apart(phi1, self.optimum[TESTING]),
+                "delta_meta": _apart(meta1, meta3),
+                "gap": _apart(first.gradient(meta1), second.gradient(meta1)),
+                "gap_TL": _apart(first.gradient(hat1), second.gradient(hat1)),
+                "gap_23": _apart(second.gradient(meta3), third.gradient(meta3)),
                 "slope": length(second.gradient(self.transfer)),
-                "slopes": apart(second.gradient(self.meta), third.gradient(meta3)),
+                "slopes": _apart(second.gradient(self.meta), third.gradient(meta3)),
             }
 
     @cached_property
@@ -139,6 +135,10 @@ class Observed:
                     raise InvalidArgument("Φ", str(trial.phi), "a box with φ̃_M* inside")
                 found.append(root)
         return tuple(found)
+
+
+def _apart(first: Vector, other: Vector) -> arb:
+    return length(subtract(first, other))
 
 
 def _missed(slope: Callable[[arb], arb], alpha: arb, target: arb) -> Callable[[arb], arb]:

@@ -15,6 +15,7 @@ function is Lipschitz on a bounded set alone). The gain rule acts as in `ml2o_th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,10 +79,14 @@ class Trial:
     reading: Reading = Reading.E
 
     def __post_init__(self) -> None:
-        if len(self.draws) != self.populations.size:
-            raise InvalidArgument("draws", self.draws, f"{self.populations.size} numbers")
-        if not self.alpha >= 0:
+        if len(self.draws) != self.populations.size or min(self.draws) < 0 or not any(self.draws):
+            allowed = f"{self.populations.size} numbers ≥ 0, not all 0"
+            raise InvalidArgument("draws", self.draws, allowed)
+        if not 0 <= self.alpha < math.inf:
             raise InvalidArgument("alpha", self.alpha, "a finite number ≥ 0")
+        entries = 1 if self.populations.shape == "scalar" else self.populations.x0.numel()
+        if len(self.phi.lower) != entries:
+            raise InvalidArgument("Φ", str(self.phi), f"a box of {entries} sides")
         if self.reading is Reading.M:
             raise InvalidArgument("reading", self.reading.value, "E or P")
 

@@ -180,24 +180,17 @@ class ScalarRisk:
         """Of g_T'' on [lower, upper]."""
         with precision(_bits(self.steps)):
             ends = [(self.curvature(phi), phi) for phi in (lower, upper)]
-            supremum, end = max(ends, key=lambda pair: pair[0].mid())
+            _, end = max(ends, key=lambda pair: pair[0].mid())
+            # Of two balls that overlap either may hold the larger number.
+            supremum = ends[0][0].max(ends[1][0])
             a, b = lower, upper
-            bisections = BITS // 2 if self.third(a) < 0 and self.third(b) > 0 else 0
-            for _ in range(bisections):
-                if self._gap(a, b) <= NARROW * self.curvature(a):
-                    break
-                middle = ((a + b) / 2).mid()
-                slope = self.third(middle)
-                if slope == 0:
-                    a = b = middle
-                if not (slope < 0 or slope > 0):
-                    break
-                a, b = (middle, b) if slope < 0 else (a, middle)
+            if self.third(a) < 0 and self.third(b) > 0:
+                a, b = _narrowed(self.third, a, b, BITS // 2, self._is_known_well)
             below = self._below(a, b)
             point, value = min(
                 ((phi, self.curvature(phi)) for phi in (a, b)), key=lambda pair: pair[1].mid()
             )
-            return Extremes(below.max(arb(0)).lower(), value.upper(), point, supremum, end)
+            return Extremes(below.lower().max(arb(0)), value.upper(), point, supremum, end)
 
     def _below(self, a: arb, b: arb) -> arb:
         """A lower bound of g_T'' on [a, b]: a convex function lies above its tangents."""
@@ -206,8 +199,9 @@ class ScalarRisk:
         from_b = self.curvature(b) - (self.third(b) * width).max(arb(0))
         return from_a.max(from_b)
 
-    def _gap(self, a: arb, b: arb) -> arb:
-        return self.curvature(a) - self._below(a, b)
+    def _is_known_well(self, a: arb, b: arb) -> bool:
+        value = self.curvature(a)
+        return bool(value - self._below(a, b) <= NARROW * value)
 
 
 def increasing_root(f: Callable[[arb], arb], lower: arb, upper: arb) -> arb | None:
@@ -223,17 +217,41 @@ def increasing_root(f: Callable[[arb], arb], lower: arb, upper: arb) -> arb | No
             return upper
         if not (f(lower) < 0 and f(upper) > 0):
             return None
-        a, b = lower, upper
-        for _ in range(200):
-            middle = ((a + b) / 2).mid()
-            value = f(middle)
-            if value < 0:
-                a = middle
-            elif value > 0:
-                b = middle
-            else:
-                break
+        a, b = _narrowed(f, lower, upper, 200)
         return a.union(b)
+
+
+def _narrowed(
+    f: Callable[[arb], arb],
+    a: arb,
+    b: arb,
+    halvings: int,
+    enough: Callable[[arb, arb], bool] | None = None,
+) -> tuple[arb, arb]:
+    """Points of [a, b] with a root of f between them, where f(a) < 0 < f(b) for certain.
+
+    Where the sign at a middle cannot be told (the root itself, often) it is approached from both
+    sides.
+    """
+    for _ in range(halvings):
+        if enough is not None and enough(a, b):
+            break
+        middle = ((a + b) / 2).mid()
+        value = f(middle)
+        if value == 0:
+            return middle, middle
+        if value < 0:
+            a = middle
+        elif value > 0:
+            b = middle
+        else:
+            left, right = middle, middle
+            for _ in range(halvings):
+                toward_a, toward_b = ((a + left) / 2).mid(), ((b + right) / 2).mid()
+                a, left = (toward_a, left) if f(toward_a) < 0 else (a, toward_a)
+                b, right = (toward_b, right) if f(toward_b) > 0 else (b, toward_b)
+            break
+    return a, b
 
 
 def _bits(steps: int) -> int:

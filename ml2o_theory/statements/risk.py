@@ -22,7 +22,7 @@ from flint import arb, arb_series
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import EndMethod, Level
-from ml2o_theory.arithmetic import precision
+from ml2o_theory.arithmetic import INFINITY, precision
 from ml2o_theory.enclosure import Enclosure, RegionMismatch
 from ml2o_theory.recursion import Number
 from ml2o_theory.statements.base import Statement
@@ -66,7 +66,11 @@ class RiskStatement(Statement):
         return (*self.increasing, *self.decreasing)
 
     def bound(self, c: Mapping[str, Enclosure]) -> Enclosure:
-        """The bound at both ends of the constants, which must hold on one region."""
+        """The bound at both ends of the constants, which must hold on one region.
+
+        There is no upper end unless what it decreases in (a convexity, a number of steps) is
+        positive for certain; `InvalidArgument` if it certainly is not.
+        """
         for symbol in self.constants:
             if symbol not in c:
                 raise InvalidArgument(symbol, None, f"an enclosure: {RISK_MEANING[symbol]}")
@@ -75,19 +79,18 @@ class RiskStatement(Statement):
         for value in chosen.values():
             if value.region != region:
                 raise RegionMismatch(region, value.region)
+        for symbol in self.decreasing:
+            if not chosen[symbol].upper.value > 0:
+                raise InvalidArgument(symbol, str(chosen[symbol]), "a number > 0")
+        # All constants are ≥ 0, though an end may lie below by a rounding error.
+        low_of = {s: v.lower.value.max(arb(0)) for s, v in chosen.items()}
+        high_of = {s: v.upper.value for s, v in chosen.items()}
+        of_low = {s: high_of[s] if s in self.decreasing else low_of[s] for s in chosen}
+        of_high = {s: low_of[s] if s in self.decreasing else high_of[s] for s in chosen}
         with precision():
-            low = self.formula(
-                {
-                    s: v.upper.value if s in self.decreasing else v.lower.value
-                    for s, v in chosen.items()
-                }
-            )
-            high = self.formula(
-                {
-                    s: v.lower.value if s in self.decreasing else v.upper.value
-                    for s, v in chosen.items()
-                }
-            )
+            low = self.formula(of_low)
+            certain = all(low_of[symbol] > 0 for symbol in self.decreasing)
+            high = self.formula(of_high) if certain else INFINITY
         stated = any(value.is_stated for value in chosen.values())
         method = EndMethod.STATED if stated else EndMethod.CLOSED_FORM
         return Enclosure.certified(low, high, method, norm=self.norm, region=region)
@@ -104,5 +107,11 @@ def power(base: Number, exponent: Number) -> Number:
         return (exponent * base.log()).exp()
     if isinstance(base, arb):
         # An end of a contraction may lie a rounding error below 0, where the exact number cannot.
-        return base.max(arb(0)) ** int(exponent.unique_fmpz())
+        base, whole = base.max(arb(0)), exponent.unique_fmpz()
+        if whole is not None:
+            return base ** int(whole)
+        # A whole number of more digits than there are bits is known as a ball.
+        high = (exponent * base.upper().log()).exp() if base.upper() > 0 else arb(0)
+        low = (exponent * base.lower().log()).exp() if base.lower() > 0 else arb(0)
+        return low.union(high)
     return base**exponent
