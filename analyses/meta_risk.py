@@ -29,7 +29,6 @@ from ml2o_core.seeding import generator
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.quadratic import Quadratic
 from ml2o_theory.arithmetic import exact, log10
-from ml2o_theory.risks.scalar import ScalarRisk
 from ml2o_theory.constants.base import Constants
 from ml2o_theory.constants.gain_quadratic import pair_constants, pair_region
 from ml2o_theory.enclosure import Enclosure
@@ -42,6 +41,7 @@ from ml2o_theory.meta_risk import (
     risk_constants,
 )
 from ml2o_theory.regions import ParameterInterval
+from ml2o_theory.risks.scalar import ScalarRisk
 from ml2o_theory.statements.lemma07 import Lemma07
 
 STEP = "log10 of the largest certain inner step"

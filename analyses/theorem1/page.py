@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from analyses.rendering.blocks import (
     Block,
     Bullets,
     Cell,
     Estimate,
-    Finding,
     Formula,
     Heading,
     LineFigure,
@@ -23,39 +19,17 @@ from analyses.rendering.blocks import (
 from analyses.theorem1 import differences_page, experiment_page, regions_page
 from analyses.theorem1.rates import QUANTITY
 from analyses.theorem1.showcase import SETTING
-from analyses.theorem1.trial_rows import MEDIAN, counts
+from analyses.theorem1.trial_rows import MEDIAN, own
 from ml2o_core.results import (
     AssumptionRow,
     CheckKind,
-    CheckRow,
-    ClaimRow,
     CurveRow,
-    Level,
-    LoosenessRow,
-    RateRow,
     Results,
     Row,
     StageRow,
 )
+from ml2o_theory.generalization.bounds import LEVELS
 from ml2o_theory.registry import risk_statements
-
-LEVELS = (Level.RISK, Level.CLOSED_LOOP, Level.UNIFORM)
-
-
-def findings(results: Results) -> list[Finding]:
-    """The page's summary."""
-    return [
-        *_joint(results),
-        *_verdicts(results),
-        *_waterfall(results),
-        *_gain(results),
-        *_rates(results),
-        *_coverage(results),
-        *_side_by_side(results),
-        *regions_page.findings(results),
-        *experiment_page.findings(results),
-        *differences_page.findings(results),
-    ]
 
 
 def section(results: Results) -> Section:
@@ -78,120 +52,10 @@ def section(results: Results) -> Section:
     )
 
 
-def _own(rows: Iterable[Row], prefix: str) -> list[Any]:
-    """The rows whose id begins with theorem1/`prefix`."""
-    return [row for row in rows if row.id.startswith(f"theorem1/{prefix}")]
-
-
-def _joint(results: Results) -> list[Finding]:
-    rows: list[AssumptionRow] = _own(results.assumptions, "joint/")
-    said = "; ".join(f"{row.assumption.split(', ')[-1]}: {row.verdict.value}" for row in rows)
-    return [
-        Finding(
-            f"A1, A2 and Lemma 14's convex meta risk together, by reading of A2: {said}. In "
-            "reading E the meta optimum is transfer learning's optimum.",
-            tuple(row.id for row in rows),
-        )
-    ]
-
-
-def _verdicts(results: Results) -> list[Finding]:
-    rows: list[LoosenessRow] = _own(results.looseness, "trials/")
-    n = counts(rows)
-    sound = n["holds"] + n["attained"]
-    return [
-        Finding(
-            f"Of {n['checks']} checks on random trials with certified constants and optima, "
-            f"{100 * sound / n['checks']:.2f} % hold or are attained ({n['holds']} × HOLDS, "
-            f"{n['attained']} × ATTAINED, {n['violated']} × VIOLATED, {n['undecided']} × another "
-            "verdict).",
-            tuple(row.id for row in rows if row.statement == "Theorem 1"),
-        )
-    ]
-
-
-def _waterfall(results: Results) -> list[Finding]:
-    shares: list[StageRow] = _own(results.stages, "terms/showcase")
-    checks: list[CheckRow] = _own(results.checks, "showcase/")
-    said = ", ".join(f"{row.stage} {100 * (row.share or 0):.0f} %" for row in shares)
-    (check,) = checks
-    assert check.observed is not None
-    assert check.bound is not None
-    factor = float(check.bound.upper) / float(check.observed.lower)
-    return [
-        Finding(
-            f"In a setting where every term counts ({said}), the whole bound of Theorem 1 is "
-            f"{check.vacuity.value}, and {factor:.3g} times the observed error.",
-            (check.id, *(row.id for row in shares)),
-        )
-    ]
-
-
-def _gain(results: Results) -> list[Finding]:
-    rows = [
-        row
-        for level in LEVELS
-        for row in _own(results.looseness, "trials/")
-        if row.statement == "Theorem 1" and row.level is level
-    ]
-    said = "; ".join(
-        f"{row.level.value}, {row.rule} {row.median:.1f}" for row in rows if row.median is not None
-    )
-    return [
-        Finding(
-            "Theorem 1 with observed distances: median of log10(bound/observed) by where M_g and "
-            f"L_g come from: {said}.",
-            tuple(row.id for row in rows),
-        )
-    ]
-
-
-def _rates(results: Results) -> list[Finding]:
-    rows: list[RateRow] = _own(results.rates, "rates/")
-    consistent = [row for row in rows if row.verdict.value == "consistent"]
-    others = [row for row in rows if row.verdict.value != "consistent"]
-    said = f"{len(consistent)} of {len(rows)} fitted rates are consistent with their bounds"
-    if others:
-        told = "; ".join(f"{row.term} against {row.against}: {row.verdict.value}" for row in others)
-        said += f" ({told})"
-    (horizon,) = [row for row in rows if row.against == "T"]
-    return [
-        Finding(f"{said}.", tuple(row.id for row in rows)),
-        Finding(
-            "As T grows, Proposition 1 allows the task difference to grow by "
-            f"{horizon.predicted:.2f} orders of magnitude a step; what is observed at the meta "
-            f"optimum changes by {horizon.slope:.2f}.",
-            (horizon.id,),
-        ),
-    ]
-
-
-def _coverage(results: Results) -> list[Finding]:
-    rows = [row for row in results.checks if row.kind is CheckKind.STATISTICAL]
-    verdicts = [row.verdict.value for row in rows]
-    said = ", ".join(f"{verdicts.count(v)} × {v}" for v in dict.fromkeys(verdicts))
-    return [
-        Finding(
-            f"In probability and in expectation ({len(rows)} statistical checks of Lemmas 14 and "
-            f"15 and of Theorem 1): {said}.",
-            tuple(row.id for row in rows),
-        )
-    ]
-
-
-def _side_by_side(results: Results) -> list[Finding]:
-    rows: list[ClaimRow] = _own(results.claims, "claims/")
-    return [
-        Finding(f"{row.claim}: {row.verdict.value}; {row.reason}.", (row.id,))
-        for row in rows
-        if row.verdict.value != "not assessed"
-    ]
-
-
 def _satisfiability_blocks(results: Results) -> list[Block]:
     rows: list[AssumptionRow] = [
-        *_own(results.assumptions, "joint/"),
-        *_own(results.assumptions, "meta/"),
+        *own(results.assumptions, "joint/"),
+        *own(results.assumptions, "meta/"),
     ]
     return [
         Heading("Can the assumptions hold together?"),
@@ -211,7 +75,7 @@ def _satisfiability_blocks(results: Results) -> list[Block]:
         ),
         RowTable.of(
             "The evidence: how far apart the optima are in each reading, enclosed.",
-            [*_own(results.constants, "joint/"), *_own(results.constants, "meta/")],
+            [*own(results.constants, "joint/"), *own(results.constants, "meta/")],
             {"reading": _reading, "what": "symbol", "value": "value", "method": "upper_method"},
         ),
     ]
@@ -234,7 +98,7 @@ def _trial_blocks(results: Results) -> list[Block]:
         for latex, words in risk_statements()[name].glossary.items()
     }
     rows = sorted(
-        _own(results.looseness, "trials/"),
+        own(results.looseness, "trials/"),
         key=lambda row: (row.statement, LEVELS.index(row.level), row.rule),
     )
     unsound = [row for row in results.checks if row.id.startswith("theorem1/trial/")]
@@ -289,7 +153,7 @@ def _trial_blocks(results: Results) -> list[Block]:
 
 
 def _stage_blocks(results: Results) -> list[Block]:
-    rows: list[StageRow] = _own(results.stages, "stages/")
+    rows: list[StageRow] = own(results.stages, "stages/")
     return [
         Heading("Where the bound is lost"),
         Text(
@@ -317,7 +181,7 @@ def _stage_blocks(results: Results) -> list[Block]:
         ),
         RowTable.of(
             "The four terms of the bound in that setting.",
-            _own(results.stages, "terms/"),
+            own(results.stages, "terms/"),
             {
                 "term": "stage",
                 "value": "value",
@@ -327,7 +191,7 @@ def _stage_blocks(results: Results) -> list[Block]:
         ),
         RowTable.of(
             "That setting's stochastic run against the bound.",
-            _own(results.checks, "showcase/"),
+            own(results.checks, "showcase/"),
             {
                 "statement": "statement",
                 "tasks": "tasks",
@@ -343,8 +207,8 @@ def _stage_blocks(results: Results) -> list[Block]:
 
 
 def _rate_blocks(results: Results) -> list[Block]:
-    curves: tuple[CurveRow, ...] = tuple(_own(results.curves.where(quantity=QUANTITY), "rates/"))
-    horizon: tuple[CurveRow, ...] = tuple(_own(results.curves, "horizon/"))
+    curves: tuple[CurveRow, ...] = tuple(own(results.curves.where(quantity=QUANTITY), "rates/"))
+    horizon: tuple[CurveRow, ...] = tuple(own(results.curves, "horizon/"))
     columns: dict[str, Cell] = {
         "term": "term",
         "against": "against",
@@ -371,7 +235,7 @@ def _rate_blocks(results: Results) -> list[Block]:
             y_range="own",
             x_scale="log",
         ),
-        RowTable.of("Fitted exponents.", _own(results.rates, "rates/"), columns),
+        RowTable.of("Fitted exponents.", own(results.rates, "rates/"), columns),
         LineFigure(
             id="theorem1-horizon",
             caption="What Proposition 1 warns of, and what happens: the gap of the two tasks' "
@@ -388,7 +252,7 @@ def _rate_blocks(results: Results) -> list[Block]:
         RowTable.of(
             "The orders of Appendix A.3, as powers of $Q^T$: read off the exact expansion of each "
             "printed formula, for fixed Q > 1.",
-            _own(results.rates, "orders/"),
+            own(results.rates, "orders/"),
             {
                 "quantity": "term",
                 "the paper's power": lambda row: f"{row.predicted:g}",
@@ -436,7 +300,7 @@ def _claim_blocks(results: Results) -> list[Block]:
         ),
         RowTable.of(
             "Mean paired differences of log10 over the trials, M-L2O minus transfer learning.",
-            _own(results.claims, "claims/"),
+            own(results.claims, "claims/"),
             {
                 "claim": "claim",
                 "effect": lambda row: Estimate.of(row, "effect"),

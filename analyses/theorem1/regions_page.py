@@ -20,7 +20,7 @@ from ml2o_core.results import (
 )
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.enclosure import SEARCHES
-from ml2o_theory.generalization.checks import LEVELS
+from ml2o_theory.generalization.bounds import LEVELS
 from ml2o_theory.symbolic.risk_symbols import RISK_MEANING
 
 THEOREM = "Theorem 1"

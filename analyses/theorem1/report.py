@@ -23,6 +23,7 @@ from analyses.theorem1 import (
     coverage,
     differences,
     experiment,
+    findings,
     orders,
     page,
     rates,
@@ -121,7 +122,7 @@ class Theorem1Report(PiecewiseArtefact):
         return [*rows, *trial_rows.rows(NAME, records), *side_by_side.rows(NAME, records)]
 
     def findings(self, results: Results) -> Sequence[Finding]:
-        return page.findings(results)
+        return findings.findings(results)
 
     def section(self, results: Results) -> Section:
         return page.section(results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -162,3 +162,8 @@ def counts(rows: Sequence[LoosenessRow]) -> dict[str, int]:
         "violated": sum(row.violated for row in rows),
         "undecided": sum(row.undecided for row in rows),
     }
+
+
+def own(rows: Iterable[Row], prefix: str) -> list[Any]:
+    """The rows whose id begins with theorem1/`prefix`."""
+    return [row for row in rows if row.id.startswith(f"theorem1/{prefix}")]

@@ -22,7 +22,7 @@ from ml2o_core.seeding import generator
 from ml2o_theory.arithmetic import float_below, log10, precision
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
 from ml2o_theory.generalization.atoms import StochasticMetaTraining
-from ml2o_theory.generalization.checks import LEVELS
+from ml2o_theory.generalization.bounds import LEVELS
 from ml2o_theory.generalization.draws import TrialDistribution, TrialPlan, draw_trial
 from ml2o_theory.generalization.trial import Trial, as_vector
 from ml2o_theory.statements.theorem1 import Theorem1

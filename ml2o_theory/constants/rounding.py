@@ -44,11 +44,11 @@ _TRANSCENDENTAL = """
 """
 _EXACT = """
     _efficientzerotensor _to_copy _unsafe_view abs amax amin arange argmax argmin bitwise_and
-    bitwise_not cat clamp clamp_max clamp_min clone constant_pad_nd copysign diag_embed empty_like eq eye flip full
-    full_like gather ge gt index index_select isfinite isnan le logical_and logical_not logical_or
-    lt max maximum min minimum masked_fill ne neg new_ones new_zeros ones ones_like relu
-    scalar_tensor select_backward sgn sign signbit slice_backward sort stack tril triu where zeros
-    zeros_like
+    bitwise_not cat clamp clamp_max clamp_min clone constant_pad_nd copysign diag_embed
+    empty_like eq eye flip full full_like gather ge gt index index_select isfinite isnan le
+    logical_and logical_not logical_or lt max maximum min minimum masked_fill ne neg new_ones
+    new_zeros ones ones_like relu scalar_tensor select_backward sgn sign signbit slice_backward
+    sort stack tril triu where zeros zeros_like
 """
 _SAME = frozenset(["alias", "detach", "lift_fresh"])
 """Identities, through which automatic differentiation must not be cut."""
