@@ -77,7 +77,7 @@ class Atoms:
             (self.q / self.h * (1 - at[..., None, :, None] * self.h) ** (2 * self.steps)).sum(-1)
             for at in (phi, other)
         )
-        return (value - base).sum(-1).mean(-1) / 2
+        return np.asarray((value - base).sum(-1).mean(-1) / 2)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from analyses.settings import Preset, Profile
 from ml2o_core.methods import METHODS
 from ml2o_core.optimizers import UpdateRule
 from ml2o_core.tasks import TaskFamily
-from ml2o_theory.registry import assumptions, statements
+from ml2o_theory.registry import assumptions, risk_statements, statements
 
 from .conftest import Program
 
@@ -61,3 +61,14 @@ def test_a_family_of_the_users_own_is_listed_with_its_file(ml2o: Program) -> Non
     answer = ml2o("list families --plugin own.py")
     assert answer.code == 0
     assert "own" in {line.split()[0] for line in answer.out.splitlines()}
+
+
+def test_the_statements_about_risks_are_listed_with_their_files_and_tests(ml2o: Program) -> None:
+    entries = {e["name"]: e for e in json.loads(ml2o("list statements --json").out)}
+    assert len(risk_statements()) >= 10
+    root = Path(__file__).parents[2]
+    for name, member in risk_statements().items():
+        details = entries[name]["details"]
+        assert (details["file"], details["test"]) == (member.file, member.test)
+        assert (root / details["file"]).is_file()
+        assert (root / details["test"]).is_file()
