@@ -13,9 +13,9 @@ models).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import TypeAlias
 
 from flint import arb
 
@@ -23,8 +23,11 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CheckKind, EndMethod, Level
 from ml2o_core.unroll import GraphMode
 from ml2o_theory.arithmetic import exact, precision
-from ml2o_theory.constants.base import Constants
 from ml2o_theory.enclosure import Enclosure, Norm
+from ml2o_theory.generalization.observed import Observed
+from ml2o_theory.generalization.region_constants import TrialConstants
+from ml2o_theory.generalization.regional_constants import RegionalConstants
+from ml2o_theory.generalization.regional_observed import RegionalObserved
 from ml2o_theory.generalization.trial import ADAPTATION, TESTING, TRAINING
 from ml2o_theory.meta_risk import (
     RiskConstants,
@@ -32,8 +35,8 @@ from ml2o_theory.meta_risk import (
     meta_strong_convexity,
     risk_constants,
 )
-from ml2o_theory.regions import Box, Region
-from ml2o_theory.risks.separable import Vector, length, sides, subtract
+from ml2o_theory.regions import Box
+from ml2o_theory.risks.separable import length, sides, subtract
 from ml2o_theory.statements.equation8 import Equation8
 from ml2o_theory.statements.equation8_expanded import Equation8Expanded
 from ml2o_theory.statements.ladder import LadderStatement
@@ -55,44 +58,11 @@ OF_TRANSFER: tuple[RiskStatement, ...] = (Remark2(), Remark2SharedTerms())
 """The statements that bound E_TL."""
 
 
-@runtime_checkable
-class RegionConstants(Protocol):
-    """A3's and A4's constants of a trial's populations, on its one region."""
+RegionConstants: TypeAlias = TrialConstants | RegionalConstants
+"""A3's and A4's constants of a trial's populations, on its one region."""
 
-    @property
-    def region(self) -> Region:
-        """X × Φ' × Z."""
-
-    @property
-    def pair(self) -> Constants:
-        """Of populations 1 and 2 together, with Δ_12 and Δ̃_12."""
-
-    def population(self, i: int) -> Constants:
-        """Of population i."""
-
-
-@runtime_checkable
-class Seen(Protocol):
-    """What a trial shows: φ_MK and φ_K, their errors, and every distance by its symbol."""
-
-    @property
-    def meta(self) -> Vector:
-        """φ_MK."""
-
-    @property
-    def transfer(self) -> Vector:
-        """φ_K."""
-
-    @property
-    def distances(self) -> Mapping[str, arb]:
-        """By the symbols of `ml2o_theory.symbolic.risk_symbols`."""
-
-    @property
-    def span(self) -> arb:
-        """sup g³ − inf g³: the trivial bound of the errors."""
-
-    def error(self, phi: Vector) -> arb:
-        """g³ of the adapted parameter less its minimum."""
+Seen: TypeAlias = Observed | RegionalObserved
+"""What a trial shows: φ_MK and φ_K, their errors, and every distance by its symbol."""
 
 
 class BoundsOfTrial(ABC):
