@@ -299,6 +299,11 @@ def _claim_blocks(results: Results) -> list[Block]:
             "gives both the same four terms."
         ),
         RowTable.of(
+            "Term by term: medians over the random trials of what is observed for each.",
+            own(results.stages, "side-by-side/"),
+            {"bound": "setting", "term": "stage", "median": "value", "how": "how"},
+        ),
+        RowTable.of(
             "Mean paired differences of log10 over the trials, M-L2O minus transfer learning.",
             own(results.claims, "claims/"),
             {

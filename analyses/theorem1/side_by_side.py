@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ml2o_core.results import ClaimRow, Level, Row, row_id
+from ml2o_core.results import ClaimRow, Interval, Level, Row, StageRow, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict
 from ml2o_core.statistics import mean_interval
 
@@ -34,17 +34,59 @@ CLAIMS = {
 }
 """By key: the claim, and the two columns of the records whose log10 are compared."""
 
+TERMS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "M-L2O (Theorem 1)": (
+        ("optimization", "d_K", False),
+        ("α × difference of gradients", "gap", True),
+        ("sampling", "d_N", False),
+        ("δ_13", "delta_13", False),
+    ),
+    "transfer learning, as the paper splits it": (
+        ("optimization", "d_TL", False),
+        ("α × gradient of the adaptation", "slope", True),
+        ("sampling", "d_N_TL", False),
+        ("δ_13", "delta_13", False),
+    ),
+    "transfer learning, with Theorem 1's terms": (
+        ("optimization", "d_TL", False),
+        ("α × difference of gradients", "gap_TL", True),
+        ("sampling", "d_N_TL", False),
+        ("δ_13", "delta_13", False),
+    ),
+}
+"""By bound: each term in words, the distance in it, and whether α multiplies it."""
+
 LEAST = 1_000
 """Trials below which no claim is assessed."""
 
 
 def rows(artefact: str, records: pd.DataFrame) -> Iterator[Row]:
-    """The claims, for each reading: mean paired difference of log10, M-L2O minus transfer."""
+    """The terms' medians, and the claims: mean paired difference of log10, for each reading."""
+    yield from terms(artefact, records)
     checks = records[(records["kind"] == "check") & (records["level"] == Level.RISK.value)]
     for reading, group in checks.groupby("reading", sort=True):
         for key, (claim, first, other) in CLAIMS.items():
             differences = _differences(group, first, other)
             yield _claim(artefact, f"{claim} (reading {reading})", f"{key}, {reading}", differences)
+
+
+def terms(artefact: str, records: pd.DataFrame) -> Iterator[StageRow]:
+    """The median over the trials of each observed term of each bound, without M_g and 1 + αL_g."""
+    found = records[records["kind"] == "distance"]
+    for reading, group in found.groupby("reading", sort=True):
+        for bound, parts in TERMS.items():
+            for position, (stage, symbol, of_step) in enumerate(parts):
+                one = group[group["name"] == symbol]
+                values = one["observed"] * one["alpha"] if of_step else one["observed"]
+                yield StageRow(
+                    id=row_id(artefact, "side-by-side", reading, bound, position),
+                    artefact=artefact,
+                    setting=f"{bound}, reading {reading}",
+                    position=position,
+                    stage=stage,
+                    value=Interval.point(float(values.median())),
+                    how=f"median of certified distances over {len(values)} trials",
+                )
 
 
 def _differences(group: pd.DataFrame, first: tuple[str, str], other: tuple[str, str]) -> np.ndarray:

@@ -87,6 +87,8 @@ def _records(
             # Both rounded to make the quotient larger.
             "quotient": _difference(check.bound.upper.log10, check.observed.lower.log10),
         }
+    for symbol, distance in seen.distances.items():
+        yield {"kind": "distance", "name": symbol, "observed": float(distance.mid())}
     for name, value in pipeline.stages().items():
         yield {"kind": "stage", "name": name, "bound": log10(value)}
     terms = bounds.terms(seen, Level.RISK)
