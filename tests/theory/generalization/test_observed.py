@@ -51,7 +51,7 @@ def test_optima_are_critical_points_and_meta_optima_what_the_reading_says(
         for phi in (seen.meta, seen.transfer):
             error = seen.error(phi)
             # A ball from 0, but for the rounding of its radius, to 30 bits.
-            assert 0 <= error.upper()
+            assert error.upper() >= 0
             assert error.lower() >= -1e-8 * error.upper()
             assert error.lower() <= seen.span.upper()
         walk = seen.steps
