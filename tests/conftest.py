@@ -12,9 +12,10 @@ _BEARTYPE = (
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, "
     "hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
 )
-# Interval arithmetic is thousands of tiny calls, which checks at each call slow down fourfold.
+# Intervals and polynomials of balls are thousands of tiny calls, which checks at each call slow
+# down fourfold.
 _THEORY = Path(__file__).parents[1] / "ml2o_theory"
-_UNCHECKED = {"__init__", "__pycache__", "intervals"}
+_UNCHECKED = {"__init__", "__pycache__", "intervals", "risks"}
 _CHECKED = sorted({path.stem for path in _THEORY.iterdir() if path.suffix in {"", ".py"}})
 install_import_hook(
     ["ml2o_core", *(f"ml2o_theory.{name}" for name in _CHECKED if name not in _UNCHECKED)],
