@@ -109,10 +109,10 @@ def test_it_is_the_sharper_one_but_for_the_root_of_eight() -> None:
     ("defect", "N", "delta"),
     [
         # Six times too small: 0.94 where every single draw is 1 away.
-        (("root(8 / (", "root(arb(2) / 9 / ("), 1, 1.0),
+        (("root(8 / (", "root(arb(2) / 9 / ("), 1, 0.98),
         # As if N samples told as much as N² do, and nearly all of δ were used.
         (("root(8 / (", "root(8 / 36 / (c['N'] * "), 2, 0.4),
-        (('c["M_g1"] / c["mu"]', 'c["M_g1"] / c["mu"] / 6'), 1, 1.0),
+        (('c["M_g1"] / c["mu"]', 'c["M_g1"] / c["mu"] / 6'), 1, 0.98),
     ],
 )
 def test_a_smaller_constant_fails_more_often(
@@ -121,15 +121,13 @@ def test_a_smaller_constant_fails_more_often(
     known = {"M_g1": arb(2), "mu": arb(1), "N": arb(N), "delta": arb(delta)}
     planted = mutated(Lemma15.formula, *defect)
     planted.__globals__["arb"] = arb
-    assert failures(TWO, N, lambda _: planted(Lemma15(), known))[0] > arb(delta).fmpq() or (
-        failures(TWO, N, lambda _: planted(Lemma15(), known))[0] == 1
-    )
+    assert failures(TWO, N, lambda _: planted(Lemma15(), known))[0] > arb(delta).fmpq()
 
 
 def test_a_convexity_that_some_sample_lacks_is_not_enough() -> None:
-    """Curvatures 4 and 1/64 at N = 1, δ = 1: with the larger μ the flat task's error is outside."""
+    """Curvatures 4 and 1/64 at N = 1, δ = 0.49: the larger μ has the flat task outside, one of two."""
     risks = [(fmpq(0), fmpq(4)), (fmpq(8), fmpq(1, 64))]
     M, mu = constants([(m, c) for m, c in risks[1:]] + [(fmpq(0), fmpq(1, 64))])
-    known = {"M_g1": arb(M), "mu": arb(4), "N": arb(1), "delta": arb(1)}
+    known = {"M_g1": arb(M), "mu": arb(4), "N": arb(1), "delta": arb(0.49)}
     assert failures(risks, 1, lambda _: Lemma15().formula(known))[0] == fmpq(1, 2)
     assert mu == fmpq(1, 64)

@@ -81,13 +81,13 @@ def exceeded(
 
 
 def test_over_all_samples_and_runs_it_fails_as_rarely_as_it_says() -> None:
-    for delta in (0.05, 0.5, 1.0):
+    for delta in (0.05, 0.5, 0.9):
         assert exceeded(Theorem1Probability.formula, 2, 2, delta) <= arb(delta).fmpq()
 
 
 def test_it_is_slack() -> None:
-    """Markov's and the triangle inequality: even δ = 1 leaves no run above."""
-    assert exceeded(Theorem1Probability.formula, 1, 1, 1.0) == 0
+    """Markov's and the triangle inequality: even δ = 0.9 leaves no run above."""
+    assert exceeded(Theorem1Probability.formula, 1, 1, 0.9) == 0
 
 
 @pytest.mark.parametrize("share", [10**6, 1])
@@ -97,7 +97,7 @@ def test_a_bound_many_times_smaller_fails(share: int, mutated: Callable[..., Any
     assert (found > fmpq(1, 2)) is (share > 1)
 
 
-PERFECT = {"B": arb(1), "K": arb("1e60"), "mu_G": arb(1), "delta_a": arb(0.25)}
+PERFECT = {"B": arb(1), "K": arb("1e60"), "mu_G": arb(1), "delta_a": arb(0.2)}
 """K → ∞: training ends at φ̃_M*, and Lemma 14's term vanishes."""
 
 FLAWS = {
@@ -109,10 +109,13 @@ FLAWS = {
 
 
 @pytest.mark.parametrize("term", FLAWS)
-def test_without_one_of_its_terms_it_fails_always(
+def test_without_one_of_its_terms_it_fails_too_often(
     term: str, mutated: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The trials of Theorem 1 in which one term is alone, whatever was drawn."""
+    """The trials of Theorem 1 in which one term is alone, with the same data whatever was drawn.
+
+    But for the sampling: a sample of one task alone has probability ½, more than δ_a + δ_b.
+    """
     from .test_theorem1 import ALONE
 
     seen, _ = ALONE[term]
@@ -120,8 +123,8 @@ def test_without_one_of_its_terms_it_fails_always(
     known = {
         **{"M_g": arb(2), "L_g": arb(1), "alpha": arb(seen.trial.alpha)},
         **{"gap": distances["gap"], "delta_13": distances["delta_13"], **PERFECT},
-        # A sample that has its one task's optimum always: M_g¹/μ = ½ at N = δ_b = 1.
-        **{"M_g1": distances["d_N"], "mu": arb(1), "N": arb(1), "delta_b": arb(1)},
+        # M_g¹ ≥ μ ‖φ̂_* − φ_*‖ wherever φ_* is a minimiser.
+        **{"M_g1": distances["d_N"], "mu": arb(1), "N": arb(1), "delta_b": arb(0.25)},
     }
     if term == "optimization":
         # One step that ends as far from φ̃_M* as B/μ_G allows.
