@@ -125,7 +125,7 @@ def test_a_smaller_constant_fails_more_often(
 
 
 def test_a_convexity_that_some_sample_lacks_is_not_enough() -> None:
-    """Curvatures 4 and 1/64 at N = 1, δ = 0.49: the larger μ has the flat task outside, one of two."""
+    """Curvatures 4 and 1/64, N = 1, δ = 0.49: with μ = 4 the flat task is outside, one of two."""
     risks = [(fmpq(0), fmpq(4)), (fmpq(8), fmpq(1, 64))]
     M, mu = constants([(m, c) for m, c in risks[1:]] + [(fmpq(0), fmpq(1, 64))])
     known = {"M_g1": arb(M), "mu": arb(4), "N": arb(1), "delta": arb(0.49)}
