@@ -29,6 +29,7 @@ def test_without_a_defect_nothing_is_violated() -> None:
     assert not any(map(violates(*STATEMENT), pipelines(3)))
 
 
+@pytest.mark.slow
 def test_a_dropped_term_is_shrunk_to_something_small(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_distance(self: Theorem1, c: Mapping[str, Any]) -> Any:
         return c["M_g"] * ((1 + c["alpha"] * c["L_g"]) * c["d_K"] / 64)

@@ -45,7 +45,7 @@ from ml2o_theory.models.quadratic import smooth_part
 from ml2o_theory.propagation import certified_tube, tube_region
 from ml2o_theory.regions import Ball, Box, ParameterInterval, Region
 
-EXAMPLES = settings.default.max_examples // 2
+EXAMPLES = settings.default.max_examples // 2 if settings.default.max_examples > 100 else 20
 FAMILIES = ("quadratic", "LASSO, smooth part", "smoothed LASSO", "Rosenbrock")
 RULES: dict[str, Callable[[int], MemorylessRule]] = {
     "scalar gain": lambda d: LinearGain(),
