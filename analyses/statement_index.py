@@ -8,11 +8,11 @@ The verdicts are those of the runs that are kept in `reports/`; a test holds the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ml2o_core.files import write_atomically
-from ml2o_core.results import Level, LoosenessRow, Results
+from ml2o_core.results import CheckKind, CheckRow, Level, LoosenessRow, Results
 from ml2o_theory.assumptions.base import Assumption
 from ml2o_theory.registry import assumptions, statements
 from ml2o_theory.statements.base import Statement
@@ -42,7 +42,7 @@ def kept_results() -> Results:
 def page(results: Results) -> str:
     """STATEMENTS.md, from the rows of the tables `assumptions` and `looseness`."""
     assumed = [_assumption(name, member, results) for name, member in assumptions().items()]
-    stated = [_statement(member, list(results.looseness)) for member in statements().values()]
+    stated = [_statement(member, results) for member in statements().values()]
     return (
         HEAD
         + _table("Assumption", "Verdicts, by tasks and rule", assumed)
@@ -61,12 +61,24 @@ def _assumption(name: str, member: Assumption, results: Results) -> tuple[str, .
     return f"{name}: {member.title}", member.file, member.test, said or "not in a kept run"
 
 
-def _statement(member: Statement, rows: Sequence[LoosenessRow]) -> tuple[str, ...]:
-    own = [row for row in rows if row.statement == member.number]
+def _statement(member: Statement, results: Results) -> tuple[str, ...]:
+    own = [row for row in results.looseness if row.statement == member.number]
     levels = [level for level in Level if any(row.level is level for row in own)]
     said = "; ".join(_verdicts(level, [r for r in own if r.level is level]) for level in levels)
+    said = said or _statistical(member, results.checks)
     title = f"{' = '.join((member.number, *member.also))}: {member.title}"
     return title, member.file, member.test, said or "not in a kept run"
+
+
+def _statistical(member: Statement, checks: Iterable[CheckRow]) -> str:
+    """Of a statement in probability or expectation, which no instance decides."""
+    counts = Counter(
+        row.verdict.value
+        for row in checks
+        if row.statement == member.number and row.kind is CheckKind.STATISTICAL
+    )
+    said = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    return f"statistical {said}" if said else ""
 
 
 def _verdicts(level: Level, rows: Iterable[LoosenessRow]) -> str:

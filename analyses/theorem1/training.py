@@ -45,14 +45,12 @@ class TrainingPair(Spec):
 STANDARD = Size(windows=200, repeats=3, batch_size=64, test_steps=200, test_size=64)
 """What lets the whole report end within half an hour on two cores, 10,000 trials included."""
 
-SMALLER = {Preset.QUICK: QUICK, Preset.STANDARD: STANDARD}
-
 
 def sizes(settings: RunSettings) -> Size:
     """How much is computed: smaller sizes than a figure's, but for the paper preset."""
-    if settings.preset not in SMALLER:
+    smaller = {Preset.QUICK: QUICK, Preset.STANDARD: STANDARD}.get(settings.preset)
+    if smaller is None:
         return size(settings)
-    smaller = SMALLER[settings.preset]
     return replace(smaller, repeats=settings.repeats or smaller.repeats)
 
 
