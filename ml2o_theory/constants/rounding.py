@@ -68,8 +68,14 @@ def rounded_down(function: Callable[..., Tensor], *arguments: Any) -> arb:
     """
     with _Tape() as tape:
         value = function(*arguments)
+    rounds = any(not (func.is_view or _name(func) in _WITHOUT_ERROR) for func, *_ in tape.calls)
     with precision():
-        return exact(value.item()) - exact(_allowance(tape, value))
+        below = exact(value.item()) - exact(_allowance(tape, value))
+        return below - UNDERFLOW if rounds else below
+
+
+UNDERFLOW = arb(2) ** -1000
+"""More than all of 2^74 operations can lose to gradual underflow, at most 2^-1074 each."""
 
 
 class _Tape(TorchDispatchMode):

@@ -112,6 +112,11 @@ def test_no_statement_is_violated(between: Between, draw: dict[str, Any], T: int
         assert check.observed.lower.value <= check.bound.upper.value
 
 
+def decidable(check: StatementCheck) -> bool:
+    """Not a corner where the bound is 0 up to rounding: a ball about 0 against it says nothing."""
+    return check.bound is not None and bool(check.bound.lower.value > 1e-12)
+
+
 def test_nearly_all_hold_and_every_corner_is_reached() -> None:
     counts: Counter[CheckVerdict] = Counter()
     corners = Counter[str]()
@@ -121,11 +126,11 @@ def test_nearly_all_hold_and_every_corner_is_reached() -> None:
     def collect(draw: dict[str, Any], T: int) -> None:
         corners.update([draw["relation"], draw["rule"], draw["family"], f"d = {draw['d']}"])
         corners.update([f"T = {T}", f"scale {draw['scale']:g}"])
-        counts.update(check.verdict for check in checks(make(**draw), Between.TASKS, T))
+        found = checks(make(**draw), Between.TASKS, T)
+        counts.update(check.verdict for check in found if decidable(check))
 
     collect()
     sound = sum(counts[verdict] for verdict in EXPECTED)
-    # Corners are frequent here: a bound and an observation that are both 0 up to rounding, say.
     assert sound >= 0.97 * counts.total(), counts
     reached = {"unrelated", "close", "same", *RULES, "d = 1", "T = 1", "scale 1000", "scale 0"}
     assert reached <= set(corners)
