@@ -15,7 +15,7 @@ _BEARTYPE = (
 # Intervals and polynomials of balls are thousands of tiny calls, which checks at each call slow
 # down fourfold.
 _THEORY = Path(__file__).parents[1] / "ml2o_theory"
-_UNCHECKED = {"__init__", "__pycache__", "intervals", "risks"}
+_UNCHECKED = {"__init__", "__pycache__", "intervals", "models", "risks"}
 _CHECKED = sorted({path.stem for path in _THEORY.iterdir() if path.suffix in {"", ".py"}})
 install_import_hook(
     ["ml2o_core", *(f"ml2o_theory.{name}" for name in _CHECKED if name not in _UNCHECKED)],
