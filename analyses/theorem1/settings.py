@@ -45,7 +45,11 @@ SHOWCASE = TrialPlan(
     margin=0.3,
     share=0.1,
 )
-"""Tasks that are nearly alike and a large sample: every term of Theorem 1 counts in the bound."""
+"""Tasks that are nearly alike and a large sample: every term of Theorem 1 counts in the bound.
+
+Chosen, plan and seed, by a search over some 200 plans for just that: it shows that such a setting
+exists, not that it is typical. The random trials say what is typical.
+"""
 
 SHOWCASE_SEED, SHOWCASE_EPOCHS, SHOWCASE_DELTA = 58, 20_000, 0.1
 

@@ -75,7 +75,10 @@ def rounded_down(function: Callable[..., Tensor], *arguments: Any) -> arb:
 
 
 UNDERFLOW = arb(2) ** -1000
-"""More than all of 2^74 operations can lose to gradual underflow, at most 2^-1074 each."""
+"""For gradual underflow, which takes at most 2^-1074 from each operation.
+
+Not derived through the later operations' slopes: enough while their sum stays below 2^74.
+"""
 
 
 class _Tape(TorchDispatchMode):
