@@ -18,6 +18,7 @@ computation that certifies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -50,6 +51,18 @@ def corrected(level: float, multiplicity: int) -> float:
     if multiplicity < 1:
         raise InvalidArgument("multiplicity", multiplicity, "at least 1")
     return 1 - (1 - level) / multiplicity
+
+
+def runs_to_decide(delta: float, confidence: float, multiplicity: int = 1) -> int:
+    """The fewest trials after which no failure at all shows that the rate is at most δ.
+
+    Clopper and Pearson's upper end is then 1 − tail^(1/n), with half of what the level leaves in
+    its tail.
+    """
+    if not 0 < delta < 1:
+        raise InvalidArgument("delta", delta, "a probability between 0 and 1")
+    tail = (1 - corrected(confidence, multiplicity)) / 2
+    return math.ceil(math.log(tail) / math.log1p(-delta))
 
 
 @dataclass(frozen=True)

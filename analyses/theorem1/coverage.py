@@ -21,7 +21,7 @@ from ml2o_core.unroll import GraphMode
 from ml2o_theory.arithmetic import exact, float_below
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
 from ml2o_theory.generalization.checks import TrialBounds
-from ml2o_theory.generalization.trial import ADAPTATION, TRAINING, Trial
+from ml2o_theory.generalization.trial import ADAPTATION, Trial
 from ml2o_theory.statements.base import Statement
 from ml2o_theory.statements.lemma14 import Lemma14
 from ml2o_theory.statements.lemma15 import Lemma15
@@ -72,7 +72,7 @@ def _setting(
             "level": Level.RISK,
         }
 
-    mu_hat = _drawn_convexity(again, weights)
+    mu_hat = again.convexities(weights)
     for delta in config.deltas:
         given = {"M_g1": c.M_g, "mu": c.mu, "N": N, "delta": delta}
         bound = _value(Lemma15(), given)
@@ -106,6 +106,14 @@ def _setting(
 
 def theorem_bound(again: Resampling, alpha: float, N: int, K: int, delta: float) -> float:
     """Theorem 1 in probability, from constants of every sample, rounded down."""
+    values = theorem_constants(again, alpha, N, K, delta)
+    return float_below(Theorem1Probability().formula(values))
+
+
+def theorem_constants(
+    again: Resampling, alpha: float, N: int, K: int, delta: float
+) -> dict[str, arb]:
+    """Those of Theorem 1 in probability, for every sample; δ is split evenly."""
     trial, c = again.trial, again.constants
     known = TrialBounds.of(trial)
     samples = trial.population[ADAPTATION].samples
@@ -113,7 +121,7 @@ def theorem_bound(again: Resampling, alpha: float, N: int, K: int, delta: float)
     gap = known.gap(Level.CLOSED_LOOP).upper.value
     tested = known.tested(Level.RISK).M_g.upper.value
     apart = float(np.linalg.norm(again.optimum - again.tested_optimum))
-    values = {
+    return {
         "M_g": tested,
         "L_g": max(adapted, key=float),
         "alpha": exact(alpha),
@@ -128,13 +136,6 @@ def theorem_bound(again: Resampling, alpha: float, N: int, K: int, delta: float)
         "delta_a": exact(delta / 2),
         "delta_b": exact(delta / 2),
     }
-    return float_below(Theorem1Probability().formula(values))
-
-
-def _drawn_convexity(again: Resampling, weights: np.ndarray) -> np.ndarray:
-    """μ̂ of each drawn sample, from below: the mean of its tasks' own infima on Φ'."""
-    known = [g.on(again.trial.reach, "Φ'") for g in again.trial.population[TRAINING].samples]
-    return weights @ np.array([float_below(c.mu.lower.value) for c in known])
 
 
 def _value(statement: Lemma14 | Lemma15 | Lemma15Sharper, given: dict[str, float]) -> float:

@@ -18,11 +18,12 @@ from analyses.rendering.blocks import (
 )
 from analyses.theorem1 import differences_page, experiment_page, regions_page
 from analyses.theorem1.rates import QUANTITY
-from analyses.theorem1.showcase import SETTING
+from analyses.theorem1.showcase import IN_PROBABILITY, SETTING
 from analyses.theorem1.trial_rows import MEDIAN, own
 from ml2o_core.results import (
     AssumptionRow,
     CheckKind,
+    CheckRow,
     CurveRow,
     Results,
     Row,
@@ -30,6 +31,7 @@ from ml2o_core.results import (
 )
 from ml2o_theory.generalization.bounds import LEVELS
 from ml2o_theory.registry import risk_statements
+from ml2o_theory.statistical import runs_to_decide
 
 
 def section(results: Results) -> Section:
@@ -158,12 +160,14 @@ def _stage_blocks(results: Results) -> list[Block]:
         Heading("Where the bound is lost"),
         Text(
             "From the observed error to the bound, one inequality of "
-            "the proof after another; the last stage puts in the paper's uniform constants."
+            "the proof after another; the last stage puts in the paper's uniform constants. In the "
+            "setting the error is that of one stochastic run; stages that are said to be "
+            f"“{IN_PROBABILITY}” may fail in it."
         ),
         StageFigure(
             id="theorem1-stages",
-            caption="The waterfall from the observed error to the bound, in one setting and as a "
-            "median over the random trials in reading E.",
+            caption="The waterfall from the observed error to the bound, for one run in one "
+            "setting and as a median over the random trials in reading E.",
             description="Base-10 logarithms of the observed error and of every stage of the bound.",
             x_label="value, on a logarithmic axis",
             stages=tuple(rows),
@@ -189,21 +193,34 @@ def _stage_blocks(results: Results) -> list[Block]:
                 "how": "how",
             },
         ),
+        *(Text(_failures(row)) for row in own(results.checks, "showcase/")),
         RowTable.of(
-            "That setting's stochastic run against the bound.",
-            own(results.checks, "showcase/"),
+            "The errors of these runs, and their bounds, which differ in the sample's $\\mu_G$.",
+            own(results.stages, "errors/"),
             {
-                "statement": "statement",
-                "tasks": "tasks",
-                "region": "region",
-                "observed": "observed",
-                "bound": "bound",
-                "verdict": "verdict",
-                "against the trivial bound": "vacuity",
-                "which": "reason",
+                "what": "stage",
+                "value": "value",
+                "over the one above (log10)": lambda row: _figure(row.loss),
+                "how": "how",
             },
         ),
     ]
+
+
+def _failures(row: CheckRow) -> str:
+    """What the setting's further runs say of a bound that holds in probability."""
+    assert row.observed is not None
+    assert row.bound is not None
+    assert row.confidence is not None
+    delta, level = float(row.bound.upper), f"{100 * row.confidence:g} %"
+    needed = runs_to_decide(delta, row.confidence, row.multiplicity or 1)
+    return (
+        f"One run shows nothing of a bound that may fail with probability {delta:g}. So the "
+        f"setting is run {row.trials} times more, each time with a sample and a stochastic "
+        f"meta-training of its own ({row.search}). The {level} interval of the probability of "
+        f"failure is [{float(row.observed.lower):.3g}, {float(row.observed.upper):.3g}]: "
+        f"{row.verdict.value}. At this level {needed} runs without a failure are needed to decide."
+    )
 
 
 def _rate_blocks(results: Results) -> list[Block]:
@@ -269,8 +286,8 @@ def _coverage_blocks(results: Results) -> list[Block]:
     return [
         Heading("In probability and in expectation"),
         Text(
-            "Confidence intervals, corrected so that all of "
-            "a table hold together; never certificates."
+            "Confidence intervals, corrected so that all checks which share a level hold together; "
+            "never certificates."
         ),
         RowTable.of(
             "Shares of runs that exceed a bound that holds with probability 1 − δ (bound: δ), and "

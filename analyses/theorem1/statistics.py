@@ -19,7 +19,10 @@ from ml2o_theory.generalization.trial import ADAPTATION, TESTING, TRAINING, Tria
 
 @dataclass(frozen=True)
 class AllSamples:
-    """Constants of population 1's tasks, the worst of them: of every mean of N samples."""
+    """Constants of population 1's tasks, the worst of them: of every mean of N samples.
+
+    Or of one of the tasks, or means over a sample.
+    """
 
     M_g: float
     L_g: float
@@ -50,14 +53,27 @@ class Resampling:
     @cached_property
     def constants(self) -> AllSamples:
         """On Φ' of the trial, certified, rounded to the safe side."""
+        return AllSamples(
+            M_g=max(c.M_g for c in self._own),
+            L_g=max(c.L_g for c in self._own),
+            mu=min(c.mu for c in self._own),
+            rho_g=max(c.rho_g for c in self._own),
+        )
+
+    @cached_property
+    def _own(self) -> list[AllSamples]:
+        """Of each task alone."""
         tasks = self.trial.population[TRAINING].samples
         known = [g.on(self.trial.reach, "Φ'") for g in tasks]
-        return AllSamples(
-            M_g=max(float_above(c.M_g.upper.value) for c in known),
-            L_g=max(float_above(c.L_g.upper.value) for c in known),
-            mu=min(float_below(c.mu.lower.value) for c in known),
-            rho_g=max(float_above(c.rho_g.upper.value) for c in known),
-        )
+        return [
+            AllSamples(
+                M_g=float_above(c.M_g.upper.value),
+                L_g=float_above(c.L_g.upper.value),
+                mu=float_below(c.mu.lower.value),
+                rho_g=float_above(c.rho_g.upper.value),
+            )
+            for c in known
+        ]
 
     @cached_property
     def alpha(self) -> float:
@@ -82,6 +98,16 @@ class Resampling:
         """φ³_*, of shape (p,)."""
         n = self.trial.populations.size
         return self.atoms[TESTING].minimisers(np.full((1, n), 1 / n), *self.box)[0]
+
+    def convexities(self, weights: Array) -> Array:
+        """μ of each sample's risk, from below: the mean of its tasks' own."""
+        return weights @ np.array([c.mu for c in self._own])
+
+    def meta_convexities(self, weights: Array, alpha: float) -> Array:
+        """μ_G of each sample's meta risk, from below: Lemma 7's, of means of its tasks' own."""
+        each = np.array([(c.M_g, c.L_g, c.mu, c.rho_g) for c in self._own])
+        means = weights @ each
+        return np.array([AllSamples(*mean).mu_G(alpha) for mean in means.tolist()])
 
     def samples(self, N: int, runs: int, draw: np.random.Generator) -> Array:
         """The weights of each task in `runs` samples of N: (R, n)."""

@@ -114,9 +114,16 @@ class StochasticMetaTraining:
         return bend * self.atoms.slopes_of(task, phi - self.alpha * slope)
 
     def run(
-        self, mu_G: float, epochs: int, generator: np.random.Generator, record: Sequence[int] = ()
+        self,
+        mu_G: float | Array,
+        epochs: int,
+        generator: np.random.Generator,
+        record: Sequence[int] = (),
     ) -> dict[int, Array]:
-        """φ_k of shape (R, p) after `epochs` steps and each k of `record`; starts drawn in Φ."""
+        """φ_k of shape (R, p) after `epochs` steps and each k of `record`; starts drawn in Φ.
+
+        `mu_G` is one number, or one for each run, of shape (R, 1).
+        """
         runs, n = self.outside.shape
         phi = self.lower + (self.upper - self.lower) * generator.random((runs, len(self.lower)))
         levels = self.outside.cumsum(1)

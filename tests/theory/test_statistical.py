@@ -15,7 +15,7 @@ from ml2o_core.results import CheckKind, CheckVerdict, Interval, Number, Results
 from ml2o_core.statistics import clopper_pearson, mean_interval
 from ml2o_core.unroll import GraphMode
 from ml2o_theory.enclosure import Enclosure
-from ml2o_theory.statistical import StatisticalCheck, corrected
+from ml2o_theory.statistical import StatisticalCheck, corrected, runs_to_decide
 
 ABOUT: dict[str, Any] = {
     "statement": "Lemma 15",
@@ -54,6 +54,17 @@ def test_verdicts(observed: Interval, claimed: Interval, verdict: CheckVerdict) 
     assert found.verdict is verdict
     assert bool(found.reason) == (verdict is not CheckVerdict.HOLDS)
     assert found.row("a", "check").verdict is verdict
+
+
+@pytest.mark.parametrize("multiplicity", [1, 11])
+@pytest.mark.parametrize("delta", [0.01, 0.1, 0.5])
+def test_fewer_runs_do_not_decide_even_without_a_failure(delta: float, multiplicity: int) -> None:
+    n = runs_to_decide(delta, 0.99, multiplicity)
+    about = {"confidence": 0.99, "multiplicity": multiplicity, **ABOUT}
+    verdicts = [
+        StatisticalCheck.failure_rate(0, trials, delta, **about).verdict for trials in (n - 1, n)
+    ]
+    assert verdicts == [CheckVerdict.INCONCLUSIVE, CheckVerdict.HOLDS]
 
 
 def test_a_refuted_assumption_comes_first_and_an_uncertified_one_stops_a_violation() -> None:
