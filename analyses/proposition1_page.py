@@ -16,7 +16,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
-from ml2o_core.results import CheckRow, CheckVerdict, CurveRow, Level, Results, Vacuity
+from ml2o_core.results import CheckRow, CheckVerdict, CurveRow, Level, Number, Results, Vacuity
 from ml2o_theory.constants.base import MEANING
 from ml2o_theory.statements.proposition1 import Proposition1
 
@@ -102,6 +102,7 @@ def section(results: Results) -> Section:
                     "vacuous from T": lambda row: _vacuous_from(results, row),
                 },
             ),
+            *_without_growth(results),
             RowTable.of(
                 "Checks: every observed gap is an interval that contains the exact value.",
                 [row for row in results.checks if _is_shown(row)],
@@ -167,6 +168,23 @@ def fitted_growth(curve: CurveRow) -> float:
         (t - mean_t) ** 2 for t, _ in points
     )
     return float(10**slope)
+
+
+def _without_growth(results: Results) -> list[Text]:
+    """Where Q̄ is not certainly above 1: there a fitted factor is no growth per step."""
+    curves = results.curves.where(quantity=GAP, method=bound_label(Level.CLOSED_LOOP))
+    fitted = {curve.panel: fitted_growth(curve) for curve in curves}
+    rows = [row for row in results.constants.where(symbol="Q_bar") if row.subject in fitted]
+    return [
+        Text(
+            f"For {row.subject} $\\bar Q$ is {float(row.value.upper):.6g}, not certainly "
+            "above 1: for large T the closed-loop bound grows like a power of T at most, "
+            f"not exponentially. The fitted factor {fitted[row.subject]:.3f} is that of a power of "
+            "T over the steps shown, which falls towards 1 as T grows."
+        )
+        for row in rows
+        if row.value.lower <= Number.of(1)
+    ]
 
 
 def _predicted(results: Results, curve: CurveRow) -> str:

@@ -60,12 +60,12 @@ def page_of(results: Results) -> str:
     provenance = Provenance.parse(results.provenance)
     artefacts = [Artefact.lookup(name)() for name in provenance.seconds]
     artefacts.sort(key=lambda artefact: list(Chapter).index(artefact.chapter))
-    settings = provenance.settings
+    settings, seconds = provenance.settings, sum(provenance.seconds.values())
     return page.html(
         page.Page(
             title=TITLE,
             subtitle=f"Preset {settings.preset}, profile {settings.profile}, seed {settings.seed}; "
-            f"run on {provenance.started[:10]}, in {sum(provenance.seconds.values()):.0f} s.",
+            f"run on {provenance.started[:10]}; the last run took {seconds:.0f} s.",
             lead=LEADS[settings.preset],
             notes=[f"{name} is missing: {why}." for name, why in provenance.not_run.items()],
             summary=[f for a in artefacts for f in a.findings(results.of(a.name))],

@@ -7,11 +7,20 @@ from pathlib import Path
 import pytest
 
 from analyses.proposition1 import PAIRS, Proposition1Artefact, draw_pair
-from analyses.proposition1_page import GAP, ROUNDING, TRIVIAL, bound_label, fitted_growth
+from analyses.proposition1_page import GAP, ROUNDING, TRIVIAL, bound_label, fitted_growth, section
+from analyses.rendering.blocks import Text
 from analyses.runner import run_artefacts
 from analyses.settings import Preset, RunSettings
 from ml2o_core.progress import Progress
-from ml2o_core.results import CheckVerdict, CurveRow, Level, Results, Vacuity
+from ml2o_core.results import (
+    CheckVerdict,
+    ConstantRow,
+    CurveRow,
+    Interval,
+    Level,
+    Results,
+    Vacuity,
+)
 from ml2o_theory.statements.proposition1 import Proposition1
 
 LEVELS = {Level.UNIFORM, Level.CLOSED_LOOP, Level.TRAJECTORY}
@@ -85,6 +94,24 @@ def test_the_fitted_growth_is_that_of_a_geometric_curve() -> None:
         estimate=tuple(0.5 * t + 3 for t in range(1, 11)),
     )
     assert fitted_growth(curve) == pytest.approx(10**0.5)
+
+
+def without_growth(results: Results) -> list[str]:
+    blocks = section(results).blocks
+    return [b.text for b in blocks if isinstance(b, Text) and "power of T" in b.text]
+
+
+def test_a_growth_that_is_polynomial_is_said_to_be(results: Results) -> None:
+    """Q̄ = 2 of the expansive rule is certainly above 1; where all are, nothing is said."""
+    said = without_growth(results)
+    assert len(said) == 2
+    assert not any("expansive" in text for text in said)
+    above = Interval.between(2, 3)
+    others = [
+        row.with_changes(value=above) if isinstance(row, ConstantRow) else row
+        for row in results.rows
+    ]
+    assert not without_growth(Results(tuple(others)))
 
 
 def test_autodiff_agrees_with_the_enclosures(results: Results) -> None:
