@@ -15,6 +15,7 @@ from ml2o_core.results import (
     ClaimVerdict,
     Interval,
     Number,
+    ParityVerdict,
     RateVerdict,
     Row,
 )
@@ -26,6 +27,8 @@ _GOOD = {
     ClaimVerdict.REPRODUCED,
     AssumptionVerdict.HOLDS,
     RateVerdict.CONSISTENT,
+    ParityVerdict.AGREES,
+    ParityVerdict.IDENTICAL,
 }
 _BAD = {
     CheckVerdict.VIOLATED,
@@ -33,6 +36,7 @@ _BAD = {
     ClaimVerdict.REVERSED,
     AssumptionVerdict.REFUTED,
     RateVerdict.INCONSISTENT,
+    ParityVerdict.DIFFERS,
 }
 _SHORT = 24
 """Characters that a table cell holds without a line break."""
@@ -67,7 +71,9 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
     match value:
         case None | "" | ():
             return numerals.NONE
-        case CheckVerdict() | ClaimVerdict() | AssumptionVerdict() | RateVerdict():
+        case (
+            CheckVerdict() | ClaimVerdict() | AssumptionVerdict() | RateVerdict() | ParityVerdict()
+        ):
             return badge(value)
         case Vacuity.VACUOUS:
             return Markup('<span class="badge open" title="{}">vacuous</span>').format(

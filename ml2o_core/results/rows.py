@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ml2o_core.results.row import Row, row_id
 from ml2o_core.results.rows_behaviour import CorrelationRow, RateRow, StageRow
+from ml2o_core.results.rows_devices import ParityRow, SpeedRow
 from ml2o_core.results.rows_experiments import ClaimRow, CurveRow, FitRow, OptimumRow, ScoreRow
 from ml2o_core.results.rows_theory import (
     ATTAINED_WIDTH,
@@ -28,9 +29,11 @@ __all__ = [
     "FitRow",
     "LoosenessRow",
     "OptimumRow",
+    "ParityRow",
     "RateRow",
     "Row",
     "ScoreRow",
+    "SpeedRow",
     "StageRow",
     "row_id",
 ]
@@ -49,6 +52,8 @@ ROW_TYPES: dict[str, type[Row]] = {
         ClaimRow,
         ScoreRow,
         FitRow,
+        ParityRow,
+        SpeedRow,
         CurveRow,
     )
 }

@@ -32,14 +32,16 @@ from ml2o_core.results.rows import (
     FitRow,
     LoosenessRow,
     OptimumRow,
+    ParityRow,
     RateRow,
     Row,
     ScoreRow,
+    SpeedRow,
     StageRow,
 )
 from ml2o_core.results.rows_experiments import SERIES
 from ml2o_core.results.table import Table
-from ml2o_core.results.vocabulary import CheckVerdict
+from ml2o_core.results.vocabulary import CheckVerdict, ParityVerdict
 
 FORMAT = "ml2o-results"
 VERSION = 1
@@ -140,6 +142,16 @@ class Results:
         return self.tables["fits"]
 
     @property
+    def parity(self) -> Table[ParityRow]:
+        """What was computed on two devices, or in two runs."""
+        return self.tables["parity"]
+
+    @property
+    def speed(self) -> Table[SpeedRow]:
+        """Seconds for a window of meta-training."""
+        return self.tables["speed"]
+
+    @property
     def curves(self) -> Table[CurveRow]:
         """Curves, one a row."""
         return self.tables["curves"]
@@ -151,10 +163,11 @@ class Results:
         return Results(rows, self.provenance, chosen)
 
     @property
-    def faults(self) -> tuple[CheckRow, ...]:
-        """The checks that a caller should not overlook: VIOLATED or SOLVER_FAILED."""
-        loud = {CheckVerdict.VIOLATED, CheckVerdict.SOLVER_FAILED}
-        return tuple(row for row in self.checks if row.verdict in loud)
+    def faults(self) -> tuple[CheckRow | ParityRow, ...]:
+        """What a caller should not overlook: checks that are VIOLATED or SOLVER_FAILED, and
+        computations that differ between devices or runs."""
+        loud = {CheckVerdict.VIOLATED, CheckVerdict.SOLVER_FAILED, ParityVerdict.DIFFERS}
+        return tuple(row for row in (*self.checks, *self.parity) if row.verdict in loud)
 
     def export(self, folder: Path | str, form: str) -> list[Path]:
         """Write every table that has rows into `folder`; `form` is csv, parquet or latex."""

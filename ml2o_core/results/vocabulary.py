@@ -76,6 +76,16 @@ class RateVerdict(Word):
     NOT_PREDICTED = "not predicted", "the theory gives no exponent for this term and quantity"
 
 
+class ParityVerdict(Word):
+    """Whether a computation came out the same on two devices, or in two runs."""
+
+    AGREES = "agrees", "the difference is within what rounding explains"
+    IDENTICAL = "identical", "the same bytes"
+    DIFFERS = "differs", "the difference is larger than rounding explains, or the bytes differ"
+    REPORTED = "reported", "the difference is printed and not judged"
+    NOT_APPLICABLE = "not applicable", "there is nothing to compute"
+
+
 class Level(Word):
     """The rung of the ladder of bounds: how fine the constants are."""
 
