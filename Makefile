@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install report test test-all statements lint lock clean
+.PHONY: help install report test test-all gpu statements lint lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -39,6 +39,9 @@ test: $(STAMP) ## run the default tests
 
 test-all: $(STAMP) ## run every test, the slow ones included
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+gpu: $(STAMP) ## hold a GPU against the CPU, and time both, into reports/gpu (about 5 minutes)
+	$(BIN)/ml2o run device-parity --preset standard --device cuda --out reports/gpu
 
 statements: $(STAMP) ## rewrite STATEMENTS.md from the runs kept in reports/
 	$(BIN)/python -m analyses.statement_index

@@ -28,6 +28,7 @@ from typing import ClassVar
 
 from analyses.rendering.blocks import Finding, Section
 from analyses.settings import Preset, Profile, RunSettings
+from ml2o_core.devices import resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results, Row
@@ -39,13 +40,14 @@ class Chapter(StrEnum):
 
     EXPERIMENTS = "Experiments"
     THEORY = "Theory"
+    PROGRAM = "The program"
 
 
 class Artefact(Registered):
     """One figure, table or section of the report.
 
-    Class attributes beside `name`: `title`; `chapter`, where it stands in the report; `profiles`
-    and `presets`, what it can be run under.
+    Class attributes beside `name`: `title`; `chapter`, where it stands in the report; `profiles`,
+    `presets` and `devices`, what it can be run under.
     """
 
     kind: ClassVar[str] = "artefact"
@@ -54,6 +56,7 @@ class Artefact(Registered):
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
     profiles: ClassVar[tuple[Profile, ...]] = tuple(Profile)
     presets: ClassVar[tuple[Preset, ...]] = tuple(Preset)
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
     @abstractmethod
     def configuration(self, settings: RunSettings) -> Spec:
@@ -72,7 +75,10 @@ class Artefact(Registered):
         """How the rows are shown, from the stored rows alone."""
 
     def check(self, settings: RunSettings) -> None:
-        """`InvalidArgument` if the artefact does not exist under these settings."""
+        """`InvalidArgument` if the artefact does not exist under these settings.
+
+        `DeviceUnavailable` if this machine lacks the only device that it runs on.
+        """
         if settings.profile not in self.profiles:
             raise InvalidArgument(
                 "profile", settings.profile.value, f"{', '.join(self.profiles)} (for {self.name})"
@@ -80,6 +86,13 @@ class Artefact(Registered):
         if settings.preset not in self.presets:
             raise InvalidArgument(
                 "preset", settings.preset.value, f"{', '.join(self.presets)} (for {self.name})"
+            )
+        if len(self.devices) == 1:
+            # Where there is no such device, asking for it would not help.
+            resolve_device(self.devices[0])
+        if resolve_device(settings.device).type not in self.devices:
+            raise InvalidArgument(
+                "device", settings.device, f"{', '.join(self.devices)} (for {self.name})"
             )
 
 

@@ -156,6 +156,7 @@ def _artefacts() -> list[Entry]:
                 "chapter": str(member.chapter),
                 "profiles": [str(profile) for profile in member.profiles],
                 "presets": [str(preset) for preset in member.presets],
+                "devices": list(member.devices),
             },
         )
         for name, member in Artefact.registry().items()

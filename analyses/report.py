@@ -8,6 +8,7 @@ from analyses.artefact import Artefact
 from analyses.publish import render
 from analyses.runner import run_artefacts
 from analyses.settings import RunSettings
+from ml2o_core.devices import resolve_device
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results
 
@@ -17,12 +18,15 @@ def report(settings: RunSettings, out: Path | str, progress: Progress | None = N
 
     The others are named on the page, with the reason why they are missing.
     """
+    device = resolve_device(settings.device).type
     chosen, left_out = [], {}
     for name, artefact in Artefact.registry().items():
         if settings.preset not in artefact.presets:
             left_out[name] = f"it exists in the presets {', '.join(artefact.presets)}"
         elif settings.profile not in artefact.profiles:
             left_out[name] = f"it exists in the profiles {', '.join(artefact.profiles)}"
+        elif device not in artefact.devices:
+            left_out[name] = f"it exists on the devices {', '.join(artefact.devices)}"
         else:
             chosen.append(name)
     return run_artefacts(chosen, settings, out, progress, left_out=left_out)
