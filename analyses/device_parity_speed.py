@@ -24,8 +24,8 @@ class Timing(Spec):
 
     replicates: tuple[int, ...] = Field((1, 10, 100), min_length=1)
     least: int = Field(3, ge=1, description="windows that are timed at least")
-    most: int = Field(25, ge=1, description="and at most")
-    seconds: float = Field(6.0, gt=0, description="after which no further window is begun")
+    most: int = Field(15, ge=1, description="and at most")
+    seconds: float = Field(5.0, gt=0, description="after which no further window is begun")
 
 
 @dataclass(frozen=True)
