@@ -12,7 +12,10 @@ errors", Japan J. Appl. Math. 1984). An operation that rounds its result by at m
     E = 8u |o|          √, tanh, exp, log, pow, …       (4 units in the last place)
     E = (n + 1)u Σ|·|   sums and products of n terms    (in any order of summation)
 
-The factor 2 is for the second order in u, and for the rounding of this estimate itself. An
+each with the smallest normal number added to |o| or Σ|·|: below it an operation rounds by up to
+2⁻¹⁰⁷⁵ whatever its result (gradual underflow), and that passes through the later operations' slopes
+like every other error. The factor 2 is for the second order in u, and for the rounding of this
+estimate itself; `UNDERFLOW` is for slopes that underflow, in the second order too. An
 operation that is not known here is decomposed by PyTorch into ones that are, or refused: nothing
 is assumed about it. Comparisons take the branch that float64 takes.
 """
@@ -33,8 +36,8 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_theory.arithmetic import exact, precision
 
 _U = 2.0**-53
-_UNDERFLOW = 2.0**-1022
-"""Below the smallest normal number the error is absolute."""
+_SMALLEST = 2.0**-1022
+"""The smallest normal number: below it the error is absolute."""
 
 _BASIC = frozenset(["add", "sub", "rsub", "mul", "div", "reciprocal"])
 _LINEAR = frozenset(["sum", "mean", "mm", "mv", "bmm", "dot", "vdot", "addmm", "addmv", "baddbmm"])
@@ -70,14 +73,15 @@ def rounded_down(function: Callable[..., Tensor], *arguments: Any) -> arb:
         value = function(*arguments)
     rounds = any(not (func.is_view or _name(func) in _WITHOUT_ERROR) for func, *_ in tape.calls)
     with precision():
-        below = exact(value.item()) - exact(_allowance(tape, value))
+        below = exact(value.item()) - _allowance(tape, value)
         return below - UNDERFLOW if rounds else below
 
 
 UNDERFLOW = arb(2) ** -1000
-"""For gradual underflow, which takes at most 2^-1074 from each operation.
+"""For slopes ∂v/∂o that underflow, a product of two small errors as the second order in u is.
 
-Not derived through the later operations' slopes: enough while their sum stays below 2^74.
+Automatic differentiation loses at most 2⁻¹⁰⁷⁵ in an operation, of the slope to o' say, and with it
+∂o'/∂o E_o of each o before. Not derived: enough while all ∂o'/∂o |o| add up to less than 2¹²⁰.
 """
 
 
@@ -117,8 +121,8 @@ def _name(func: Any) -> str:
     return func._schema.name.removeprefix("aten::")
 
 
-def _allowance(tape: _Tape, value: Tensor) -> float:
-    """2 Σ |∂v/∂o| E over all recorded operations o."""
+def _allowance(tape: _Tape, value: Tensor) -> arb:
+    """2 Σ |∂v/∂o| E over all recorded operations o; `InvalidArgument` where that overflows."""
     replayed: dict[int, Any] = {}
     rounded: list[tuple[Tensor, Tensor]] = []
 
@@ -140,24 +144,26 @@ def _allowance(tape: _Tape, value: Tensor) -> float:
         if result.item() != value.item():
             raise InvalidArgument("function", result.item(), f"the same every time, {value.item()}")
         if not rounded or not result.requires_grad:
-            return 0.0
+            return arb(0)
         slopes = torch.autograd.grad(result, [o for o, _ in rounded], allow_unused=True)
     parts = [
-        (slope.abs() * error).sum()
+        slope.abs() * error
         for slope, (_, error) in zip(slopes, rounded, strict=True)
         if slope is not None
     ]
-    return 2 * float(sum(parts))
+    # In units of u, in which E is a normal number; a product of this sum may still underflow.
+    lost = sum(part.numel() for part in parts) * arb(2) ** -1074
+    return 2 * exact(_U) * (exact(float(sum(part.sum() for part in parts))) + lost)
 
 
 @torch.no_grad()
 def _rounding(func: Any, args: Any, kwargs: Any, out: Tensor) -> Tensor:
-    """E for one operation, of the shape of its result."""
+    """E/u for one operation, of the shape of its result."""
     name = _name(func)
     if name in _LINEAR:
         size = func(*tree_map(_absolute, args), **kwargs)
-        return (_terms(args) + 1) * _U * (size + _UNDERFLOW)
-    return (1 if name in _BASIC else 8) * _U * (out.abs() + _UNDERFLOW)
+        return (_terms(args) + 1) * (size + _SMALLEST)
+    return (1 if name in _BASIC else 8) * (out.abs() + _SMALLEST)
 
 
 def _absolute(value: Any) -> Any:

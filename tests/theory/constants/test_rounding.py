@@ -116,6 +116,26 @@ def test_without_the_allowance_the_test_above_would_fail(
         assert below > exact(0.1) + exact(0.2) - exact(0.3)
 
 
+@pytest.mark.parametrize("power", [-530, -537, -540])
+def test_underflow_that_is_magnified_later_is_allowed_for(power: int) -> None:
+    """x² is below the smallest normal number, inexact or 0, and then it is magnified."""
+    x, magnified = torch.tensor(1.25 * 2.0**power, dtype=torch.float64), 2.0**1020
+
+    def square(y: Tensor) -> Tensor:
+        return y * y * magnified
+
+    def product(y: Tensor) -> Tensor:
+        return torch.stack([y, y]) @ torch.stack([y, -2 * y]) * magnified
+
+    with precision():
+        true = exact(x.item()) ** 2 * arb(2) ** 1020
+        assert rounded_down(square, x) <= true
+        assert rounded_down(lambda y: -square(y), x) <= -true
+        assert rounded_down(product, x) <= -true
+        assert rounded_down(lambda y: -product(y), x) <= true
+        assert true - rounded_down(square, x) <= arb(2) ** -50
+
+
 def test_an_exact_function_has_no_allowance() -> None:
     x = torch.tensor([3.0, -5.0], dtype=torch.float64)
     assert rounded_down(lambda y: y.abs().max(), x) == 5
