@@ -25,6 +25,7 @@ import math
 
 import torch
 
+from ml2o_theory.intervals.products import nonnegative_product_above
 from ml2o_theory.intervals.rounding import (
     Values,
     add_down,
@@ -67,8 +68,11 @@ def euclidean_below(v: IntervalTensor) -> Values:
 def spectral_above(M: IntervalTensor) -> Values:
     """An upper bound of ‖K‖ over K in M: (..., m, n) → (...).
 
-    For one matrix of moderate size it is tight to rounding (about n²u relative).
+    For one matrix of moderate size it is tight to rounding (about n²u relative), as it is for any
+    box of matrices of one row or column.
     """
+    if _is_vector(M):
+        return _frobenius_above(M)
     matrices, scale = _scaled(M)
     if matrices.shape[-2] < matrices.shape[-1]:
         matrices = matrices.mT
@@ -88,6 +92,8 @@ def spectral_below(M: IntervalTensor) -> Values:
     ‖K‖ ≥ ‖Kv‖/‖v‖ with the leading right singular vector v that a float computation finds for the
     midpoint. So it bounds both the supremum over M and a single matrix of which M is an enclosure.
     """
+    if _is_vector(M):
+        return euclidean_below(M.reshape(*M.shape[:-2], -1))
     matrices, scale = _scaled(M)
     middle = matrices.midpoint
     v = IntervalTensor.exactly(_orthogonal_guess(middle.mT @ middle)[..., -1])
@@ -108,6 +114,8 @@ def eigenvalues_between(M: IntervalTensor) -> tuple[Values, Values]:
 
 def _extreme_eigenvalues(S: IntervalTensor) -> tuple[Values, Values]:
     """`eigenvalues_between` for ends that are symmetric; it is (3) with a margin of ‖radius‖."""
+    if S.shape[-1] == 1:
+        return S.lower[..., 0, 0], S.upper[..., 0, 0]
     middle = IntervalTensor.exactly(S.midpoint)
     V = IntervalTensor.exactly(_orthogonal_guess(middle.lower))
     identity = torch.eye(S.shape[-1], dtype=torch.float64, device=S.lower.device)
@@ -140,14 +148,24 @@ def _orthogonal_guess(S: Values) -> Values:
 
 def _nonnegative_norm_above(s: Values) -> Values:
     """An upper bound of ‖s‖ by (2), for a float matrix s ≥ 0."""
+    frobenius = _frobenius_above(IntervalTensor.exactly(s))
+    if 1 in s.shape[-2:] or not bool((frobenius > 0).any()):
+        return frobenius
     matrices, scale = _scaled(IntervalTensor.exactly(s))
+    above = matrices.upper
     x = torch.ones_like(s[..., :1, :]).mT
     for _ in range(POWER_STEPS):
         x = s.mT @ (s @ x)
         # Any x > 0 will do; this one is neither 0 nor infinite.
         x = (x / x.amax(-2, keepdim=True)).nan_to_num(1.0).clamp(2.0**-50, 1.0)
-    ratio = (matrices.mT @ (matrices @ x) / x).upper.amax((-2, -1))
-    return multiply_up(sqrt_up(ratio), scale).minimum(_frobenius_above(IntervalTensor.exactly(s)))
+    image = nonnegative_product_above(above.mT, nonnegative_product_above(above, x))
+    ratio = up(image / x).masked_fill(image == 0, 0.0).amax((-2, -1))
+    return multiply_up(sqrt_up(ratio), scale).minimum(frobenius)
+
+
+def _is_vector(M: IntervalTensor) -> bool:
+    """Whether M has one row or one column: its spectral norm is the Euclidean one."""
+    return 1 in M.shape[-2:]
 
 
 def _frobenius_above(M: IntervalTensor) -> Values:

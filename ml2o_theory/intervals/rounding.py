@@ -37,14 +37,17 @@ Rounding: TypeAlias = Callable[[Values], Values]
 """`down` or `up`."""
 
 
+_BELOW_ALL, _ABOVE_ALL = (torch.tensor(end, dtype=torch.float64) for end in (-math.inf, math.inf))
+
+
 def down(x: Values) -> Values:
     """The largest float below x; −∞ stays."""
-    return torch.nextafter(x, x.new_tensor(-math.inf))
+    return torch.nextafter(x, _BELOW_ALL)
 
 
 def up(x: Values) -> Values:
     """The smallest float above x; +∞ stays."""
-    return torch.nextafter(x, x.new_tensor(math.inf))
+    return torch.nextafter(x, _ABOVE_ALL)
 
 
 def add_down(a: Values, b: Values) -> Values:

@@ -133,8 +133,12 @@ class IntervalTensor:
         return self.lower is self.upper
 
     def _each(self, view: Callable[[Values], Values]) -> Self:
+        """The same view of both ends. Not checked anew: what it shows is in `self`, or 0."""
         lower = view(self.lower)
-        return type(self)(lower, lower if self.is_exact else view(self.upper))
+        seen = object.__new__(type(self))
+        object.__setattr__(seen, "lower", lower)
+        object.__setattr__(seen, "upper", lower if self.is_exact else view(self.upper))
+        return seen
 
     def __getitem__(self, index: Any) -> Self:
         return self._each(lambda end: end[index])
