@@ -28,9 +28,10 @@ from ml2o_theory.arithmetic import exact
 from ml2o_theory.assumptions.base import Asked, AssumptionCheck, Evidence, Refutation
 from ml2o_theory.assumptions.exhibits import Exhibit
 from ml2o_theory.enclosure import Enclosure, maximum, minimum
+from ml2o_theory.generalization.paired import PairedPopulations, SampledTrial
 from ml2o_theory.generalization.trial import TESTING, TRAINING
 from ml2o_theory.meta_risk import inner_set
-from ml2o_theory.regions import Box, sample_id
+from ml2o_theory.regions import Box
 from ml2o_theory.risks.enclosed import PARTS, EnclosedRisk
 from ml2o_theory.risks.parts import Attained
 from ml2o_theory.risks.separable import Vector
@@ -40,11 +41,10 @@ OPTIMA = (TRAINING, TESTING)
 
 
 @dataclass(frozen=True, eq=False)
-class RegionalPopulations:
-    """Three populations of equally many tasks, paired by index, of one kind, and a rule.
+class RegionalPopulations(PairedPopulations[EnclosedRisk]):
+    """Three populations of tasks of one kind, and a rule.
 
-    `x0` is common to all tasks, `steps` is T; `about` says in words what the tasks are, `parts` how
-    many boxes may cover Φ'.
+    `about` says in words what the tasks are, `parts` how many boxes may cover Φ'.
     """
 
     rule: MemorylessRule
@@ -53,16 +53,6 @@ class RegionalPopulations:
     steps: int
     about: str
     parts: int = PARTS
-
-    def __post_init__(self) -> None:
-        sizes = {len(population) for population in self.tasks}
-        if len(self.tasks) != 3 or len(sizes) != 1:
-            raise InvalidArgument("tasks", sorted(sizes), "three populations of one size")
-
-    @property
-    def size(self) -> int:
-        """How many tasks a population has."""
-        return len(self.tasks[TRAINING])
 
     @cached_property
     def risks(self) -> tuple[EnclosedRisk, ...]:
@@ -74,7 +64,7 @@ class RegionalPopulations:
 
 
 @dataclass(frozen=True, eq=False)
-class RegionalTrial:
+class RegionalTrial(SampledTrial[EnclosedRisk]):
     """The populations, the sample (how often each index was drawn), Φ' = `reach` and α."""
 
     populations: RegionalPopulations
@@ -88,34 +78,6 @@ class RegionalTrial:
         if not self.alpha >= 0:
             raise InvalidArgument("alpha", self.alpha, "a finite number ≥ 0")
 
-    @property
-    def size(self) -> int:
-        """N, the number of samples."""
-        return sum(self.draws)
-
-    @property
-    def steps(self) -> int:
-        """T."""
-        return self.populations.steps
-
-    @cached_property
-    def sample(self) -> str:
-        """The id of the data."""
-        tasks = [task for population in self.populations.tasks for task in population]
-        data = [tensor for task in tasks for tensor in task.tensors().values()]
-        x0 = self.populations.x0
-        return sample_id([*data, x0, x0.new_tensor(self.draws)])
-
-    @property
-    def population(self) -> tuple[EnclosedRisk, ...]:
-        """g¹, g², g³."""
-        return self.populations.risks
-
-    @cached_property
-    def empirical(self) -> tuple[EnclosedRisk, ...]:
-        """ĝ¹, ĝ², ĝ³."""
-        return tuple(g.weighted(self.draws) for g in self.populations.risks)
-
     @cached_property
     def phi(self) -> Box:
         """Φ; `InvalidArgument` where nothing of Φ' is left."""
@@ -125,12 +87,6 @@ class RegionalTrial:
         if found is None:
             raise InvalidArgument("alpha", self.alpha, "an inner step with room for it in Φ'")
         return found
-
-    def step(self, i: int, phi: Vector) -> Vector:
-        """T̂^i(φ)."""
-        moved = zip(phi, self.empirical[i].gradient(phi), strict=True)
-        alpha = exact(self.alpha)
-        return tuple(p - alpha * slope for p, slope in moved)
 
     def meta_gradient(self, phi: Vector) -> Vector:
         """(I − α∇²ĝ¹(φ)) ∇ĝ¹(T̂¹(φ))."""

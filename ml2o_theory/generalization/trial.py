@@ -27,7 +27,8 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_theory.arithmetic import exact, float_above, float_below, precision
 from ml2o_theory.assumptions.a2_meta_optimum import Reading
-from ml2o_theory.regions import Box, sample_id
+from ml2o_theory.generalization.paired import PairedPopulations, SampledTrial
+from ml2o_theory.regions import Box
 from ml2o_theory.risks.scalar import BITS
 from ml2o_theory.risks.separable import SeparableRisk, Shape, Vector, largest, sides
 
@@ -36,26 +37,13 @@ TRAINING, ADAPTATION, TESTING = range(3)
 
 
 @dataclass(frozen=True)
-class Populations:
-    """Three populations of equally many tasks, paired by index, for the gain of one shape.
-
-    `x0` is common to all tasks, `steps` is T.
-    """
+class Populations(PairedPopulations[SeparableRisk]):
+    """Three populations of quadratic tasks, for the gain of one shape."""
 
     shape: Shape
     tasks: tuple[tuple[QuadraticTask, ...], ...]
     x0: Float[Tensor, " d"]
     steps: int
-
-    def __post_init__(self) -> None:
-        sizes = {len(population) for population in self.tasks}
-        if len(self.tasks) != 3 or len(sizes) != 1:
-            raise InvalidArgument("tasks", sorted(sizes), "three populations of one size")
-
-    @property
-    def size(self) -> int:
-        """How many tasks a population has."""
-        return len(self.tasks[TRAINING])
 
     @cached_property
     def risks(self) -> tuple[SeparableRisk, ...]:
@@ -66,7 +54,7 @@ class Populations:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(SampledTrial[SeparableRisk]):
     """The populations, the sample and the parameters' set Φ of one train–adapt–test pipeline.
 
     `draws`: how often each index was drawn. `alpha` is α.
@@ -91,44 +79,10 @@ class Trial:
             raise InvalidArgument("reading", self.reading.value, "E or P")
 
     @property
-    def size(self) -> int:
-        """N, the number of samples."""
-        return sum(self.draws)
-
-    @cached_property
-    def sample(self) -> str:
-        """The id of the data."""
-        tasks = [task for population in self.populations.tasks for task in population]
-        data = [tensor for task in tasks for tensor in (task.A, task.b)]
-        x0 = self.populations.x0
-        return sample_id([*data, x0, x0.new_tensor(self.draws)])
-
-    @property
-    def steps(self) -> int:
-        """T."""
-        return self.populations.steps
-
-    @property
-    def population(self) -> tuple[SeparableRisk, ...]:
-        """g¹, g², g³."""
-        return self.populations.risks
-
-    @cached_property
-    def empirical(self) -> tuple[SeparableRisk, ...]:
-        """ĝ¹, ĝ², ĝ³."""
-        return tuple(g.weighted(self.draws) for g in self.populations.risks)
-
-    @property
     def outer(self) -> SeparableRisk:
         """What the meta risk is evaluated in after the inner step: ĝ¹ (reading E) or g¹ (P)."""
         risks = self.empirical if self.reading is Reading.E else self.population
         return risks[TRAINING]
-
-    def step(self, i: int, phi: Vector) -> Vector:
-        """T̂^i(φ)."""
-        moved = zip(phi, self.empirical[i].gradient(phi), strict=True)
-        alpha = exact(self.alpha)
-        return tuple(p - alpha * slope for p, slope in moved)
 
     def meta_gradient(self, phi: Vector) -> Vector:
         """(I − α∇²ĝ¹(φ)) ∇g(T̂¹(φ)), with g the outer risk."""
