@@ -20,7 +20,7 @@ from ml2o_core.results import Results
 from ml2o_core.results.store import FILE
 
 FAULT = 1
-"""Exit code when a check came out VIOLATED or SOLVER_FAILED."""
+"""Exit code when a check came out VIOLATED or SOLVER_FAILED, or when two devices differ."""
 
 Out = Annotated[Path | None, option("Folder for the page and results.json.")]
 
@@ -78,7 +78,7 @@ def run(
 
 
 def _finish(folder: Path, results: Results, as_json: bool) -> int:
-    """Say where the results are and what the checks came to; exit code 1 if one is at fault."""
+    """Say where the results are and what came of it; exit code 1 if something is at fault."""
     verdicts = Counter(str(row.verdict) for row in results.checks)
     faults = [row.id for row in results.faults]
     not_run = results.provenance["not_run"]
@@ -95,6 +95,11 @@ def _finish(folder: Path, results: Results, as_json: bool) -> int:
     else:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
         rows = [("page", str(folder / PAGE)), ("checks", counts or "none")]
+        if len(results.parity):
+            compared = Counter(str(row.verdict) for row in results.parity)
+            rows.append(
+                ("devices", ", ".join(f"{n} {word}" for word, n in sorted(compared.items())))
+            )
         rows += [("at fault", row) for row in faults]
         rows += [("not run", f"{name}: {why}") for name, why in not_run.items()]
         print_columns(rows)
