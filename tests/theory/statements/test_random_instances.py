@@ -113,8 +113,10 @@ def test_no_statement_is_violated(between: Between, draw: dict[str, Any], T: int
 
 
 def decidable(check: StatementCheck) -> bool:
-    """Not a corner where the bound is 0 up to rounding: a ball about 0 against it says nothing."""
-    return check.bound is not None and bool(check.bound.lower.value > 1e-12)
+    """Not 0 against 0: what is 0 but for underflow, against a bound whose lower end is 0."""
+    assert check.bound is not None
+    assert check.observed is not None
+    return bool(check.bound.lower.value > 1e-30 or check.observed.upper.value > 1e-300)
 
 
 def test_nearly_all_hold_and_every_corner_is_reached() -> None:
