@@ -115,6 +115,7 @@ def blocks(results: Results) -> list[Block]:
     assumptions = [row for row in results.assumptions if inside in row.id]
     if not assumptions:
         return []
+    evidence = {id for row in assumptions for id in row.evidence}
     return [
         Text(
             "Rules and tasks without closed forms: every constant is enclosed on a small set of "
@@ -156,8 +157,8 @@ def blocks(results: Results) -> list[Block]:
             },
         ),
         RowTable.of(
-            "Constants and distances of the first trial of each case.",
-            [row for row in constants if _is_first(row)],
+            r"Constants and distances of the first trial of each case, and $\mu$ of every trial.",
+            [row for row in constants if _is_first(row) or row.id in evidence],
             {
                 "case": _title,
                 "symbol": "symbol",

@@ -94,6 +94,17 @@ def test_the_page_tells_each_case(results: Results) -> None:
             )
 
 
+def test_every_trial_finds_its_evidence_on_the_page(rows: list[Row]) -> None:
+    """Presets with several trials a case show the checks of the first alone, but every μ."""
+    second = [
+        type(row).model_validate_json(row.model_dump_json().replace("/0/", "/1/")) for row in rows
+    ]
+    results = Results((*rows, *second))
+    tables = [block for block in regions_page.blocks(results) if isinstance(block, RowTable)]
+    shown = {row.id for table in tables for row in table.rows}
+    assert {id for row in results.assumptions for id in row.evidence} <= shown
+
+
 def test_nothing_is_told_of_what_was_not_run() -> None:
     empty = Results(())
     assert regions_page.findings(empty) == []
