@@ -41,8 +41,11 @@ DISTANCES = tuple(10.0**-k for k in (6.0, 5.0, 4.0, 3.0))
 STEPS = tuple(10.0**-k for k in (4.0, 3.0, 2.0, 1.0, 0.0))
 """α, in units of its largest value."""
 
-FIRST = 6
-"""log2 of the first K of the fit: before it, steps 1/(μ_G k) still throw φ across Φ."""
+FIRST, DOUBLINGS = 4, 4
+"""The fit's first K is FIRST · L_g/μ_G, and the last so many times twice as large.
+
+While k < L_g/μ_G, the steps 1/(μ_G k) are longer than 1/L_g and throw φ across Φ: no rate yet.
+"""
 
 TOLERATED = 0.1
 """How far beyond the exponent, on the slow side, a slope's interval may reach."""
@@ -81,9 +84,11 @@ def _optimization(config: Theorem1Config, name: str, again: Resampling) -> Point
     """Root mean square over independent runs, each on its own sample."""
     draw = _draw(config, "rates in K", name)
     weights = again.samples(again.trial.size, config.size.runs, draw)
-    K = [2**k for k in range(FIRST, int(np.log2(config.size.epochs)) + 1)]
     alpha = again.alpha
-    found = again.training(weights, alpha).run(again.constants.mu_G(alpha), K[-1], draw, K)
+    mu_G = again.constants.mu_G(alpha)
+    first = int(np.ceil(FIRST * again.constants.L_g / mu_G))
+    K = [first * 2**k for k in range(DOUBLINGS + 1)]
+    found = again.training(weights, alpha).run(mu_G, K[-1], draw, K)
     target = again.meta_optima(weights, alpha)
     rms = [float(np.sqrt(((found[k] - target) ** 2).sum(1).mean())) for k in K]
     return Points("optimization", "K", name, K, rms, -0.5)
@@ -91,7 +96,8 @@ def _optimization(config: Theorem1Config, name: str, again: Resampling) -> Point
 
 def _sampling(config: Theorem1Config, name: str, again: Resampling) -> Points:
     draw = _draw(config, "rates in N", name)
-    sizes = [4**k for k in range(2, 8)]
+    # Of smaller samples some optima lie at Φ's ends.
+    sizes = [4**k for k in range(3, 9)]
     rms = []
     for N in sizes:
         weights = again.samples(N, config.size.runs, draw)

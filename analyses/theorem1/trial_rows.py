@@ -101,8 +101,9 @@ def undecided(artefact: str, records: pd.DataFrame) -> Iterator[CheckRow]:
 
 def _reason(record: dict[str, Any]) -> str:
     """With the smallest counter-example, where the check is violated."""
-    found = record["counterexample"]
-    return record["reason"] if not found else f"{record['reason']}; counter-example: {found}"
+    reason, found = record["reason"], record["counterexample"]
+    # Stored and read again, "none" is a NaN.
+    return f"{reason}; counter-example: {found}" if isinstance(found, str) else str(reason)
 
 
 def stages(artefact: str, records: pd.DataFrame) -> Iterator[StageRow]:

@@ -7,7 +7,7 @@ import pytest
 
 from analyses.settings import RunSettings
 from analyses.theorem1.coverage import multiplicity, rows
-from analyses.theorem1.rates import TOLERATED, Points, _verdict
+from analyses.theorem1.rates import DOUBLINGS, FIRST, TOLERATED, Points, _optimization, _verdict
 from analyses.theorem1.settings import PLANS, Size, configuration, trial_of
 from analyses.theorem1.statistics import Resampling
 from ml2o_core.results import RateVerdict
@@ -78,3 +78,14 @@ def test_every_check_of_the_coverage_is_counted_in_the_correction() -> None:
     found = list(rows("theorem1", config))
     assert len(found) == multiplicity(config)
     assert {row.multiplicity for row in found} == {len(found)}  # type: ignore[attr-defined]
+
+
+def test_the_fit_in_k_begins_where_steps_are_short() -> None:
+    """At k = FIRST · L_g/μ_G and later, 1/(μ_G k) is at most 1/(FIRST · L_g)."""
+    config = configuration(RunSettings())
+    name, plan = next(iter(config.plans.items()))
+    again = Resampling(trial_of(plan, config.seed, name)[0])
+    found = _optimization(config, name, again)
+    steps = 1 / (again.constants.mu_G(again.alpha) * np.array(found.x))
+    assert (steps <= 1 / (FIRST * again.constants.L_g)).all()
+    assert len(found.x) == DOUBLINGS + 1
