@@ -76,6 +76,13 @@ def multiply_up(a: Values, b: Values) -> Values:
     return up(a * b).masked_fill(_has_zero(a, b), 0.0)
 
 
+def multiply_outward(a: Values, b: Values) -> tuple[Values, Values]:
+    """`multiply_down` and `multiply_up` of the same factors, for little more than one of them."""
+    product, vanishes = a * b, _has_zero(a, b)
+    lower, upper = down(product), up(product)
+    return lower.masked_fill_(vanishes, 0.0), upper.masked_fill_(vanishes, 0.0)
+
+
 def _has_zero(a: Values, b: Values) -> Mask:
     return (a == 0) | (b == 0)
 

@@ -21,6 +21,7 @@ from ml2o_theory.intervals.rounding import (
     add_up,
     down,
     multiply_down,
+    multiply_outward,
     multiply_up,
     sqrt_down,
     sqrt_up,
@@ -201,7 +202,8 @@ class IntervalTensor:
         rank = max(self.ndim, other.ndim)
         a = a.reshape(4, *[1] * (rank - self.ndim), *self.shape)
         b = b.reshape(4, *[1] * (rank - other.ndim), *other.shape)
-        return type(self)(multiply_down(a, b).amin(0), multiply_up(a, b).amax(0))
+        lower, upper = multiply_outward(a, b)
+        return type(self)(lower.amin(0), upper.amax(0))
 
     __rmul__ = __mul__
 

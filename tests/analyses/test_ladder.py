@@ -31,8 +31,13 @@ def small() -> pytest.MonkeyPatch:  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")
-def results(small: pytest.MonkeyPatch) -> Results:
-    return Results(tuple(Ladder().run(RunSettings(), Progress())))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ladder")
+
+
+@pytest.fixture(scope="module")
+def results(small: pytest.MonkeyPatch, folder: Path) -> Results:
+    return run_artefacts(["ladder"], RunSettings(), folder)
 
 
 def test_every_statement_is_checked_at_each_of_its_levels(results: Results) -> None:
@@ -76,14 +81,11 @@ def test_quantiles_are_those_of_the_sample() -> None:
     assert quantiles([], (0.5,)) == [None]
 
 
-def test_its_page_has_every_row_that_a_sentence_points_to(
-    small: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    found = run_artefacts(["ladder"], RunSettings(), tmp_path)
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    sentences = Ladder().findings(found)
+def test_its_page_has_every_row_that_a_sentence_points_to(results: Results, folder: Path) -> None:
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    sentences = Ladder().findings(results)
     assert "0 × VIOLATED" in sentences[0].text
-    assert len(found.curves.where(quantity=QUOTIENT)) == 4 * 4
+    assert len(results.curves.where(quantity=QUOTIENT)) == 4 * 4
     for sentence in sentences:
         assert all(f'id="{row}"' in page for row in sentence.rows)
 

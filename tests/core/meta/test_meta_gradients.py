@@ -100,8 +100,8 @@ def gradient_at(risk: Callable[[Params], Tensor], params: Params) -> Params:
 
 
 def directions(size: int) -> Tensor:
-    """At most 12 random orthonormal directions of R^size, as columns."""
-    noise = torch.randn(size, min(size, 12), generator=generator(4), dtype=torch.float64)
+    """At most 4 random orthonormal directions of R^size, as columns: an error hides from none."""
+    noise = torch.randn(size, min(size, 4), generator=generator(4), dtype=torch.float64)
     return torch.linalg.qr(noise).Q
 
 
