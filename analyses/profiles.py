@@ -29,7 +29,7 @@ class Size:
 
 
 SIZES = {
-    Preset.QUICK: Size(windows=60, repeats=3, batch_size=32),
+    Preset.QUICK: Size(windows=60, repeats=3, batch_size=32, test_size=32),
     Preset.STANDARD: Size(windows=600, repeats=10),
     Preset.PAPER: Size(windows=5000, repeats=10),
 }
