@@ -31,7 +31,7 @@ PAIR = ("m-l2o", "tl")
 TRAINING = Lasso.uniform_mixture()
 """Task 1: what both are meta-trained on."""
 
-QUICK = Size(windows=5, repeats=3, batch_size=8, test_steps=50, test_size=16)
+QUICK = Size(windows=3, repeats=3, batch_size=8, test_steps=25, test_size=8)
 """Less than any figure trains: it shows that every number can be computed, and no more."""
 
 
