@@ -21,7 +21,8 @@ from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.base import TaskFamily
-from ml2o_theory.optima import CertifiedOptimum, certified_optima
+from ml2o_theory.convex.referee import Reference, refer
+from ml2o_theory.optima import CertifiedOptima, certified_optima
 
 ANALYTIC_LABELS = {
     "sgd": "SGD",
@@ -58,9 +59,9 @@ class Comparison(Spec):
 class PanelResult:
     """What was observed in one panel.
 
-    `losses` by method name, shape (R, N, S+1), float64 on the CPU. `optima` are those of the R · N
-    test problems, replicate 0 first. `scored` (R,) by method: the replicates that did not diverge,
-    in training or on the test problems.
+    `losses` by method name, shape (R, N, S+1), float64 on the CPU. `optima` (R, N) are those of the
+    test problems, and `references` what CVXPY says of them. `scored` (R,) by method: the replicates
+    that did not diverge, in training or on the test problems.
     """
 
     panel: Panel
@@ -68,7 +69,8 @@ class PanelResult:
     scored: dict[str, Tensor]
     fitted: dict[str, Fitted]
     tuned: dict[str, Tuned]
-    optima: list[CertifiedOptimum]
+    optima: CertifiedOptima
+    references: tuple[Reference, ...]
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,9 @@ def _panel(
         rule = UpdateRule.lookup(name)()
         params = default_params(rule, config.meta.repeats, device)
         losses[name] = _run(rule, params, test, config.test_steps, progress)
-    optima = certified_optima(test.tasks.to("cpu", torch.float64))
-    return PanelResult(panel, losses, scored(losses, fitted), fitted, tuned, optima)
+    optima = certified_optima(test.tasks)
+    references = refer(test.tasks, optima)
+    return PanelResult(panel, losses, scored(losses, fitted), fitted, tuned, optima, references)
 
 
 def scored(losses: dict[str, Tensor], fitted: dict[str, Fitted]) -> dict[str, Tensor]:

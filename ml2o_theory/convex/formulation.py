@@ -1,0 +1,69 @@
+"""The contract of a formulation: a task as a CVXPY problem that is compiled once for its shape.
+
+To add one, write one file in this package with a subclass that names the type of task it is a
+formulation `of`. A task of your own needs none: see `ml2o_theory.convex.expression`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.tasks.base import Task
+from ml2o_theory.convex.solving import Solution
+from ml2o_theory.optima.solver import has_expression
+
+
+class Formulation(ABC):
+    """Tasks of the type `of` and of the shape of `task`."""
+
+    of: ClassVar[type[Task]]
+
+    @abstractmethod
+    def __init__(self, task: Any) -> None:
+        """Compile the problem; only the shape of the task's data matters."""
+
+    @abstractmethod
+    def solve(self, task: Any, solver: str) -> Solution:
+        """The task's own value and point x, whatever the problem is scaled to."""
+
+
+def formulation(task: Task) -> Formulation:
+    """The formulation of a task, compiled; `InvalidArgument` names the tasks that have one."""
+    known = _formulations()
+    if type(task) in known:
+        return known[type(task)](task)
+    if has_expression(type(task)):
+        from ml2o_theory.convex.expression import Expression
+
+        return Expression(task)
+    names = ", ".join(sorted(kind.__name__ for kind in known))
+    raise InvalidArgument(
+        "task", type(task).__name__, f"a task with a CVXPY problem: {names}, or a `convex_loss`"
+    )
+
+
+@cache
+def _formulations() -> dict[type[Task], type[Formulation]]:
+    package = importlib.import_module("ml2o_theory.convex")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    pending, found = [Formulation], {}
+    while pending:
+        member = pending.pop()
+        pending += member.__subclasses__()
+        if "of" in vars(member):
+            found[member.of] = member
+    return found
+
+
+def scaled(solution: Solution, value: float, point: float) -> Solution:
+    """The solution of the task from that of its scaled problem."""
+    x = None if solution.point is None else np.asarray(solution.point) * point
+    return Solution(solution.value * value, x, solution.status, solution.iterations)
