@@ -49,7 +49,7 @@ from ml2o_theory.optima.least_squares import (
 from ml2o_theory.optima.solver import OptimumSolver
 
 ENOUGH = 1e-10
-"""Relative gap above which f* is bounded by the curvature of the fit too."""
+"""Relative gap above which better multipliers are looked for."""
 
 ITERATIONS = 200
 HALVINGS = 30
@@ -123,11 +123,13 @@ def smoothed(A: Matrices, b: Rows, weight: Scalars, smoothing: Scalars) -> Certi
     x, iterations = _newton(A, b, weight, smoothing)
     problem = _Problem(A, b, weight, smoothing)
     primal = primal_bound(A, b, weight, smoothing, x)
-    dual = dual_bound(A, b, weight, smoothing, problem.multiplier(x))
+    dual = dual_bound(A, b, weight, smoothing, b - apply(A, x))
     wide = (~(primal - dual <= ENOUGH * primal)).nonzero().squeeze(-1)
     if len(wide):
-        few = (A[wide], b[wide], weight[wide], smoothing[wide])
-        dual[wide] = dual[wide].maximum(strong_bound(*few, x[wide]))
+        few, at = problem.only(wide), x[wide]
+        data = (few.A, few.b, few.weight, few.smoothing)
+        better = dual_bound(*data, few.multiplier(at)).maximum(strong_bound(*data, at))
+        dual[wide] = dual[wide].maximum(better)
     return certified(
         x,
         primal,
@@ -195,7 +197,9 @@ class _Problem:
     def step(self, x: Points, y: Points) -> tuple[Points, Points]:
         """The Newton step of x, and the next y."""
         level, psi = self.weight.unsqueeze(-1), self.psi(x)
-        curvature = level / psi * (1 - (y / level) * (x / psi))
+        # At least the Hessian's own: at |y| = λ the difference is rounding, of either sign.
+        least = (self.smoothing.unsqueeze(-1) / psi) ** 2
+        curvature = level / psi * (1 - (y / level) * (x / psi)).maximum(least)
         # By a factor of (A; diag^½), whose error grows with A's condition and not its square.
         stacked = torch.cat([self.A, torch.diag_embed(curvature.sqrt())], -2)
         upper = torch.linalg.qr(stacked, mode="r").R

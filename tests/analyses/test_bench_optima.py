@@ -1,4 +1,4 @@
-"""The benchmark of certified optima at toy size: what is compared, and that it is compared at all."""
+"""The benchmark of certified optima at toy size: what is compared, and that it is compared."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def test_every_gap_is_small_and_every_solver_agrees() -> None:
 
 
 def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("bench optima --size 8 --repeats 1".split()) == 0
+    assert main(["bench", "optima", "--size", "8", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
     assert "8 of 8 problems agree" in printed
-    assert main("bench optima --size 8 --repeats 1 --json".split()) == 0
+    assert main(["bench", "optima", "--size", "8", "--repeats", "1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["part"], answer["problems"], len(answer["methods"])) == ("optima", 8, 5)
 
