@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import cvxpy as cp
 import pytest
@@ -13,6 +16,8 @@ from analyses.cli import main
 from ml2o_core.errors import InvalidArgument
 from ml2o_theory.convex.stacked import stacked_lasso
 from ml2o_theory.optima import certified_optima
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_problems_go_from_the_smallest_sigma_to_the_largest() -> None:
@@ -70,12 +75,17 @@ def test_sizes_are_checked_in_python_too() -> None:
 @pytest.mark.slow
 def test_the_promised_size_and_ratios() -> None:
     """1,280 problems: gaps ≤ 1e-7 for all and ≤ 1e-9 for 90 %, faster than one stacked problem, and
-    at least 10 times faster than the loop. Ratios of one run; seen: 9 and 40."""
-    found = bench_optima()
-    batched, whole, alone, *loops = found.methods
-    assert found.agreed == found.problems == 1280
-    assert batched.gap <= 1e-7
-    assert batched.gap_90 <= 1e-9
-    assert whole.ratio > 1
-    assert alone.ratio > 1
-    assert all(loop.ratio >= 10 for loop in loops)
+    at least 10 times faster than the loop. Ratios of one run; seen: 6 to 9, and 31 to 40.
+
+    In a process of its own: here every call has its shapes checked.
+    """
+    line = [sys.executable, "-m", "analyses.cli", "bench", "optima", "--json"]
+    done = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    batched, whole, alone, *loops = answer["methods"]
+    assert answer["agreed"] == answer["problems"] == 1280
+    assert batched["gap"] <= 1e-7
+    assert batched["gap_90"] <= 1e-9
+    assert whole["ratio"] > 1
+    assert alone["ratio"] > 1
+    assert all(loop["ratio"] >= 10 for loop in loops)
