@@ -49,6 +49,11 @@ def formulation(task: Task) -> Formulation:
     )
 
 
+def has_formulation(kind: type[Task]) -> bool:
+    """Whether CVXPY can solve tasks of this type."""
+    return kind in _formulations() or has_expression(kind)
+
+
 @cache
 def _formulations() -> dict[type[Task], type[Formulation]]:
     package = importlib.import_module("ml2o_theory.convex")

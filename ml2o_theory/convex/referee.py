@@ -120,6 +120,9 @@ def _proved(tasks: TaskBatch, solutions: Sequence[Solution]) -> tuple[Tensor, Te
     points = torch.stack([torch.from_numpy(solutions[n].point) for n in solved])
     batch = TaskBatch(tasks.task_type, some, (len(solved),))
     primal[solved], dual[solved] = solvers()[tasks.task_type].bounds(batch, points)
+    for n in solved:
+        if (bound := solutions[n].bound) is not None:
+            dual[n] = bound
     return primal, dual
 
 

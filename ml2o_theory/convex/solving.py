@@ -39,13 +39,15 @@ def solver_name(solver: str) -> str:
 class Solution:
     """What a solver says: `value` is NaN and `point` None where it has none; `status` is its own.
 
-    `iterations` is 0 where it does not tell.
+    `iterations` is 0 where it does not tell. `bound` is a lower bound that its multiplier proves,
+    for a semidefinite program: what the solver reports of one is none.
     """
 
     value: float
     point: np.ndarray | None
     status: str
     iterations: int = 0
+    bound: float | None = None
 
 
 def solve(problem: cp.Problem, variable: cp.Variable, solver: str) -> Solution:

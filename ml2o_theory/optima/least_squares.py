@@ -101,12 +101,12 @@ def curvature_bound(
     if A.shape[-2] < A.shape[-1]:
         return nothing
     whitened = (IntervalTensor.exactly(whitening.mT) @ subgradient.unsqueeze(-1)).squeeze(-1)
-    remaining = 1.0 - IntervalTensor.exactly(_departure(A, whitening))
+    remaining = 1.0 - IntervalTensor.exactly(departure(A, whitening))
     bound = (value - whitened.square().sum(-1) * 0.5 / remaining).lower
     return bound.where(remaining.lower > 0, nothing).clamp(min=0.0)
 
 
-def _departure(A: Matrices, whitening: Tensor) -> Scalars:
+def departure(A: Matrices, whitening: Tensor) -> Scalars:
     """ε ≥ ‖BᵀB − I‖ for B = AX: the largest row sum of the symmetric matrix, rounded up."""
     B = IntervalTensor.exactly(A) @ whitening
     identity = torch.eye(B.shape[-1], dtype=A.dtype, device=A.device)

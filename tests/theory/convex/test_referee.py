@@ -13,12 +13,10 @@ import cvxpy as cp
 import pytest
 import torch
 
-from ml2o_core.errors import InvalidArgument
 from ml2o_core.problems import sample_problems
 from ml2o_core.tasks.base import TaskBatch, TaskFamily
 from ml2o_core.tasks.lasso import Lasso, LassoTask
 from ml2o_core.tasks.quadratic import Quadratic
-from ml2o_core.tasks.rosenbrock import Rosenbrock
 from ml2o_core.tasks.smoothed_lasso import SmoothedLasso
 from ml2o_theory.convex import referee, solving
 from ml2o_theory.convex.referee import Disagreement, refer, reference
@@ -131,12 +129,6 @@ def test_a_solver_that_fails_says_so_and_proves_nothing(
         assert found.status[0] in ("it gave up", cp.INFEASIBLE)
         assert found.primal.flatten().tolist() == [math.inf] * 2
         assert found.dual.flatten().tolist() == [-math.inf] * 2
-
-
-def test_a_family_without_a_formulation_is_refused() -> None:
-    tasks, optima = drawn(Rosenbrock(), 1)
-    with pytest.raises(InvalidArgument, match=r"RosenbrockTask.*convex_loss"):
-        refer(tasks, optima)
 
 
 DEFECTS = {
