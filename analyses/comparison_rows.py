@@ -18,6 +18,7 @@ from ml2o_core.statistics import mean_band, mean_interval
 LEVEL = 0.95
 OBJECTIVE = "ln mean objective"
 SUBOPTIMALITY = "ln mean suboptimality"
+DISTANCE = "ln mean distance to the minimiser"
 OPTIMUM = "certified optimum"
 
 PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
@@ -27,6 +28,11 @@ PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
 def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
     """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap."""
     return result.optima.excess(losses)
+
+
+def distance(result: PanelResult, method: str) -> Tensor:
+    """‖x_t − x*‖, from above: the distance from the certified point and that point's own."""
+    return result.distances[method] + result.radius.unsqueeze(-1)
 
 
 def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], Tensor]:
@@ -127,10 +133,11 @@ def _curves(artefact: str, result: PanelResult) -> list[Row]:
         kept = result.scored[method]
         if not kept.any():
             continue
-        for quantity, values in (
-            (OBJECTIVE, losses),
-            (SUBOPTIMALITY, suboptimality(result, losses)),
-        ):
+        shown = [(OBJECTIVE, losses), (SUBOPTIMALITY, suboptimality(result, losses))]
+        # There may be many minimisers, or none that is known.
+        if bool(result.radius[kept].isfinite().all()):
+            shown.append((DISTANCE, distance(result, method)))
+        for quantity, values in shown:
             logs = values[kept].mean(1).log().numpy()
             found.append(_curve(artefact, result, label(method), quantity, logs))
     steps = next(iter(result.losses.values())).shape[-1]

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from analyses.comparison import Comparison, ComparisonResult, Panel, compare, scored
-from analyses.comparison_rows import OBJECTIVE, OPTIMUM, PAIRS, rows, scores, suboptimality
+from analyses.comparison_rows import (
+    DISTANCE,
+    OBJECTIVE,
+    OPTIMUM,
+    PAIRS,
+    distance,
+    rows,
+    scores,
+    suboptimality,
+)
 from analyses.figure2 import Figure2
 from analyses.profiles import SIZES, plain_windows
 from analyses.settings import Preset, Profile, RunSettings
@@ -125,6 +134,27 @@ def test_no_curve_dips_below_its_certificate(result: ComparisonResult) -> None:
         excess = suboptimality(panel, losses)
         assert (excess > 0).all()
         assert (excess >= losses - dual).all()
+
+
+def test_distances_are_from_the_minimiser_with_what_is_not_known_of_it_added(
+    result: ComparisonResult,
+) -> None:
+    """½‖A(x_t − x*)‖² ≤ f(x_t) − f*, the last of which is bounded too."""
+    panel = result.panels[0]
+    test = drawn(panel.panel.test, "test", 5)
+    start = (test.start - panel.optima.points).norm(dim=-1)
+    for method in panel.losses:
+        found = distance(panel, method)
+        assert found.shape == (2, 5, 13)
+        assert (found >= panel.radius.unsqueeze(-1)).all()
+        torch.testing.assert_close(found[..., 0], start + panel.radius, rtol=1e-12, atol=0)
+    run = loss_curves(SGD(), panel.tuned["sgd"].params, test, 12)
+    torch.testing.assert_close(run, panel.losses["sgd"], rtol=1e-9, atol=1e-12)
+    stored = Results(tuple(rows("test", result)))
+    assert len(stored.curves.where(quantity=DISTANCE)) == 7
+    unknown = replace(panel, radius=torch.full_like(panel.radius, math.inf))
+    stored = Results(tuple(rows("test", replace(result, panels=[unknown]))))
+    assert not len(stored.curves.where(quantity=DISTANCE))
 
 
 def failed(optima: CertifiedOptima, r: int, n: int) -> CertifiedOptima:
