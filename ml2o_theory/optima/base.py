@@ -100,7 +100,7 @@ class CertifiedOptima:
     @classmethod
     def joined(cls, parts: Sequence[tuple[Tensor, Self]], shape: tuple[int, ...]) -> Self:
         """One batch of `shape` from parts of it, each with the flat indices of its problems."""
-        order = torch.cat([where for where, _ in parts]).argsort()
+        order = torch.cat([where.cpu() for where, _ in parts]).argsort()
 
         def together(tensors: Sequence[Tensor]) -> Tensor:
             joined = torch.cat(list(tensors))[order]
