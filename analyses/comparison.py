@@ -126,7 +126,8 @@ def _panel(
         dtype=torch.float64,
         **tasks,
     )
-    optima = certified_optima(test.tasks)
+    # On the CPU, so that f* is the same wherever the methods run.
+    optima = certified_optima(test.tasks.to("cpu", torch.float64))
     found = _learned(config, fitted, test, optima.points, panel.label, progress)
     tuned = {}
     for name in config.tuned:
@@ -145,7 +146,7 @@ def _panel(
         fitted,
         tuned,
         {name: run.distances.cpu() for name, run in found.items()},
-        distance_to_minimiser(test.tasks, optima),
+        distance_to_minimiser(test.tasks.to("cpu", torch.float64), optima),
         optima,
         refer(test.tasks, optima),
     )

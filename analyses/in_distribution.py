@@ -89,7 +89,9 @@ def compare(
         )
         for purpose, size in (("test", config.test_size), ("tune", config.tuning_size))
     )
-    exact, exact_tuning = certified_optima(test.tasks), certified_optima(tuning.tasks)
+    exact, exact_tuning = (
+        certified_optima(drawn.tasks.to("cpu", torch.float64)) for drawn in (test, tuning)
+    )
     learned = loss_curves(
         config.training.rule, run.params, test, max(config.steps), progress=progress
     )

@@ -21,7 +21,6 @@ from analyses.optima_page import findings, section
 from analyses.optimum_rows import optimum_rows
 from analyses.rendering.blocks import Section
 from analyses.settings import Preset, RunSettings
-from ml2o_core.devices import resolve_device
 from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.results import OptimaRow, PrintedRow, PrintedVerdict, Results, Row, row_id
@@ -75,6 +74,7 @@ class Optima(Artefact):
     name: ClassVar[str] = "optima"
     title: ClassVar[str] = "Certified optima"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
 
     def configuration(self, settings: RunSettings) -> OptimaConfig:
         return OptimaConfig(
@@ -86,11 +86,10 @@ class Optima(Artefact):
 
     def run(self, settings: RunSettings, progress: Progress) -> Sequence[Row]:
         config = self.configuration(settings)
-        device = resolve_device(settings.device)
         rows: list[Row] = []
         with progress.task("certified optima", len(config.distributions)) as advance:
             for distribution in config.distributions:
-                rows += _rows(self.name, config, distribution, device)
+                rows += _rows(self.name, config, distribution)
                 advance()
         return rows
 
@@ -113,16 +112,13 @@ def distributions() -> tuple[Distribution, ...]:
     return (*found, Distribution(label="the one valley", family=Rosenbrock()))
 
 
-def _rows(
-    artefact: str, config: OptimaConfig, distribution: Distribution, device: torch.device
-) -> list[Row]:
+def _rows(artefact: str, config: OptimaConfig, distribution: Distribution) -> list[Row]:
     problems = sample_problems(
         distribution.family,
         seed=config.seed,
         purpose="optima",
         repeats=config.batches,
         size=config.size,
-        device=device,
     )
     # The first batch pays for what is loaded once.
     certified_optima(_part(problems.tasks, 1, config.size))

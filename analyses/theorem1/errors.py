@@ -93,7 +93,7 @@ def errors(
     }
     curves = loss_curves(rule, stacked, test.repeat(len(everything)), T).cpu().mean(1)
     by_name = dict(zip(everything, curves.split(test.tasks.shape[0]), strict=True))
-    optima = certified_optima(test.tasks)
+    optima = certified_optima(test.tasks.to("cpu", torch.float64))
     return Errors(
         {name: by_name[name] for name in adapted},
         {name: by_name[name] for name in others},
