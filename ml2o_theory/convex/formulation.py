@@ -19,6 +19,13 @@ from ml2o_core.tasks.base import Task
 from ml2o_theory.convex.solving import Solution
 from ml2o_theory.optima.solver import has_expression
 
+COMPILED = 16
+"""Compiled problems that are kept; compiling one takes longer than solving it ten times."""
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+_compiled: dict[tuple[type[Task], Shapes, str], Formulation] = {}
+
 
 class Formulation(ABC):
     """Tasks of the type `of` and of the shape of `task`."""
@@ -34,18 +41,28 @@ class Formulation(ABC):
         """The task's own value and point x, whatever the problem is scaled to."""
 
 
-def formulation(task: Task) -> Formulation:
-    """The formulation of a task, compiled; `InvalidArgument` names the tasks that have one."""
-    known = _formulations()
-    if type(task) in known:
-        return known[type(task)](task)
-    if has_expression(type(task)):
+def formulation(task: Task, solver: str) -> Formulation:
+    """The formulation of a task, compiled for `solver` when it is first used.
+
+    `InvalidArgument` names the tasks that have one.
+    """
+    kind = type(task)
+    if kind in _formulations():
+        shapes = tuple((name, tuple(value.shape)) for name, value in task.tensors().items())
+        # One for each solver: CVXPY compiles anew whenever a problem's solver changes.
+        key = (kind, shapes, solver)
+        if key not in _compiled:
+            if len(_compiled) == COMPILED:
+                _compiled.pop(next(iter(_compiled)))
+            _compiled[key] = _formulations()[kind](task)
+        return _compiled[key]
+    if has_expression(kind):
         from ml2o_theory.convex.expression import Expression
 
         return Expression(task)
-    names = ", ".join(sorted(kind.__name__ for kind in known))
+    names = ", ".join(sorted(known.__name__ for known in _formulations()))
     raise InvalidArgument(
-        "task", type(task).__name__, f"a task with a CVXPY problem: {names}, or a `convex_loss`"
+        "task", kind.__name__, f"a task with a CVXPY problem: {names}, or a `convex_loss`"
     )
 
 

@@ -92,7 +92,7 @@ def refer(
 def reference(tasks: TaskBatch, solver: str) -> Reference:
     """One solver on every task of the batch, through one compiled problem with parameters."""
     indices = list(product(*map(range, tasks.shape)))
-    compiled = formulation(tasks[indices[0]])
+    compiled = formulation(tasks[indices[0]], solver)
     begun = time.perf_counter()
     solutions = [compiled.solve(tasks[index], solver) for index in indices]
     seconds = time.perf_counter() - begun
