@@ -1,7 +1,7 @@
 """The contract of a solver: the optima of a batch of tasks of one type.
 
 To add one, write one file in this package with a subclass that names the type of task it is a
-solver `of`; `solver_of` finds it.
+solver `of`; `solvers` finds it, in a file of your own too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -37,10 +37,21 @@ def has_expression(kind: type[Task]) -> bool:
     return callable(getattr(kind, "convex_loss", None))
 
 
-@cache
 def solvers() -> dict[type[Task], OptimumSolver]:
-    """Every solver in this package, by the type of task."""
+    """Every solver, by the type of task: those of this package, and those of a user's own files."""
+    _import_all()
+    found: dict[type[Task], OptimumSolver] = {}
+    pending: list[Any] = [OptimumSolver]
+    while pending:
+        member = pending.pop()
+        pending += member.__subclasses__()
+        if "of" in vars(member):
+            found[member.of] = member()
+    return found
+
+
+@cache
+def _import_all() -> None:
     package = importlib.import_module("ml2o_theory.optima")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return {member.of: member() for member in OptimumSolver.__subclasses__()}

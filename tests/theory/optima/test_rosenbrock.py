@@ -11,7 +11,13 @@ from torch import Tensor
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.tasks.base import Task, TaskBatch
 from ml2o_core.tasks.rosenbrock import RosenbrockTask
-from ml2o_theory.optima import SolverStatus, certified_optima, certified_optimum
+from ml2o_theory.optima import (
+    CertifiedOptima,
+    SolverStatus,
+    certified_optima,
+    certified_optimum,
+)
+from ml2o_theory.optima.base import certified
 from ml2o_theory.optima.rosenbrock import RosenbrockOptimum
 
 
@@ -64,3 +70,36 @@ def test_a_batch_of_replicates_keeps_its_shape() -> None:
     found = certified_optima(TaskBatch(RosenbrockTask, tensors, (2, 3)))
     assert found.shape == (2, 3)
     assert found.points.shape == (2, 3, 2)
+
+
+def test_a_solver_of_one_s_own_is_found() -> None:
+    """Whenever its file is imported: there is nothing to register."""
+
+    class Certain(Unknown):
+        """x², with a solver."""
+
+    task = Certain(torch.ones((), dtype=torch.float64))
+    with pytest.raises(InvalidArgument):
+        certified_optimum(task)
+
+    class CertainOptimum(RosenbrockOptimum):
+        of = Certain
+
+        def solve(self, tasks: TaskBatch) -> CertifiedOptima:
+            zero = tasks.tensors["one"] * 0
+            return certified(
+                zero.unsqueeze(-1),
+                zero,
+                zero,
+                zero,
+                kkt_residual=zero,
+                iterations=zero.long(),
+                solver="mine",
+            )
+
+    try:
+        found = certified_optimum(task)
+        assert (found.solver, found.point, found.gap) == ("mine", (0.0,), 0.0)
+    finally:
+        # What a test defines must not stay: classes are found as long as they exist.
+        del CertainOptimum.of
