@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ml2o_core.evaluation import Tuned, default_params, loss_curves, tune_step
+from ml2o_core.evaluation import Curves, Tuned, curves, default_params, tune_step
 from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.methods import METHODS, Fitted, Pretrained, fit, pretrain
 from ml2o_core.optimizers.base import Params, UpdateRule
@@ -21,7 +21,9 @@ from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.base import TaskFamily
-from ml2o_theory.optima import CertifiedOptimum, certified_optima
+from ml2o_theory.convex.referee import Reference, refer
+from ml2o_theory.optima import CertifiedOptima, certified_optima
+from ml2o_theory.optima.distance import distance_to_minimiser
 
 ANALYTIC_LABELS = {
     "sgd": "SGD",
@@ -58,9 +60,11 @@ class Comparison(Spec):
 class PanelResult:
     """What was observed in one panel.
 
-    `losses` by method name, shape (R, N, S+1), float64 on the CPU. `optima` are those of the R · N
-    test problems, replicate 0 first. `scored` (R,) by method: the replicates that did not diverge,
-    in training or on the test problems.
+    `losses` by method name, shape (R, N, S+1), float64 on the CPU; `distances` likewise, of x_t
+    from the certified points, which are themselves within `radius` (R, N) of the minimisers.
+    `optima` (R, N) are those of the test problems, and `references` what CVXPY says of them.
+    `scored` (R,) by method: the replicates that did not diverge, in training or on the test
+    problems.
     """
 
     panel: Panel
@@ -68,7 +72,10 @@ class PanelResult:
     scored: dict[str, Tensor]
     fitted: dict[str, Fitted]
     tuned: dict[str, Tuned]
-    optima: list[CertifiedOptimum]
+    distances: dict[str, Tensor]
+    radius: Tensor
+    optima: CertifiedOptima
+    references: tuple[Reference, ...]
 
 
 @dataclass(frozen=True)
@@ -119,18 +126,30 @@ def _panel(
         dtype=torch.float64,
         **tasks,
     )
-    losses = _learned(config, fitted, test, panel.label, progress)
+    # On the CPU, so that f* is the same wherever the methods run.
+    optima = certified_optima(test.tasks.to("cpu", torch.float64))
+    found = _learned(config, fitted, test, optima.points, panel.label, progress)
     tuned = {}
     for name in config.tuned:
         rule = UpdateRule.lookup(name)()
         tuned[name] = tune_step(rule, tuning, config.test_steps, progress=progress)
-        losses[name] = _run(rule, tuned[name].params, test, config.test_steps, progress)
+        found[name] = _run(rule, tuned[name].params, test, optima.points, config, progress)
     for name in config.proximal:
         rule = UpdateRule.lookup(name)()
         params = default_params(rule, config.meta.repeats, device)
-        losses[name] = _run(rule, params, test, config.test_steps, progress)
-    optima = certified_optima(test.tasks.to("cpu", torch.float64))
-    return PanelResult(panel, losses, scored(losses, fitted), fitted, tuned, optima)
+        found[name] = _run(rule, params, test, optima.points, config, progress)
+    losses = {name: run.losses.cpu() for name, run in found.items()}
+    return PanelResult(
+        panel,
+        losses,
+        scored(losses, fitted),
+        fitted,
+        tuned,
+        {name: run.distances.cpu() for name, run in found.items()},
+        distance_to_minimiser(test.tasks.to("cpu", torch.float64), optima),
+        optima,
+        refer(test.tasks, optima),
+    )
 
 
 def scored(losses: dict[str, Tensor], fitted: dict[str, Fitted]) -> dict[str, Tensor]:
@@ -144,28 +163,37 @@ def _learned(
     config: Comparison,
     fitted: dict[str, Fitted],
     test: Problems,
+    places: Tensor,
     panel: str,
     progress: Progress,
-) -> dict[str, Tensor]:
+) -> dict[str, Curves]:
     """All learned methods in one run: they are further replicates on the same problems."""
     methods = list(fitted.values())
     stacked: Params = {
         name: torch.cat([method.params[name] for method in methods]) for name in methods[0].params
     }
-    curves = loss_curves(
+    run = curves(
         config.meta.rule,
         stacked,
         test.repeat(len(methods)),
         config.test_steps,
+        torch.cat([places] * len(methods)),
         progress=progress,
         label=f"test {panel}",
-    ).cpu()
-    return dict(zip(fitted, curves.split(config.meta.repeats), strict=True))
+    )
+    parts = zip(
+        run.losses.split(config.meta.repeats), run.distances.split(config.meta.repeats), strict=True
+    )
+    return {name: Curves(*part) for name, part in zip(fitted, parts, strict=True)}
 
 
 def _run(
-    rule: UpdateRule, params: Params, test: Problems, steps: int, progress: Progress
-) -> Tensor:
-    return loss_curves(
-        rule, params, test, steps, progress=progress, label=f"test {rule.name}"
-    ).cpu()
+    rule: UpdateRule,
+    params: Params,
+    test: Problems,
+    places: Tensor,
+    config: Comparison,
+    progress: Progress,
+) -> Curves:
+    label = f"test {rule.name}"
+    return curves(rule, params, test, config.test_steps, places, progress=progress, label=label)

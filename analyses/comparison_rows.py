@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from analyses.comparison import ComparisonResult, PanelResult, label
+from analyses.optimum_rows import optimum_rows
 from ml2o_core.evaluation import min_log_mean
 from ml2o_core.methods import METHODS
-from ml2o_core.results import CurveRow, FitRow, OptimumRow, Row, ScoreRow, row_id
-from ml2o_core.results.number import Interval
+from ml2o_core.results import CurveRow, FitRow, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Scale, Score
 from ml2o_core.statistics import mean_band, mean_interval
 
 LEVEL = 0.95
 OBJECTIVE = "ln mean objective"
 SUBOPTIMALITY = "ln mean suboptimality"
+DISTANCE = "ln mean distance to the minimiser"
 OPTIMUM = "certified optimum"
 
 PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
@@ -26,15 +26,13 @@ PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
 
 
 def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
-    """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap.
+    """f(x_t) − f*, from above: f − dual bound, and never below the certificate's own gap."""
+    return result.optima.excess(losses)
 
-    Where the solver failed there is no gap, but f − dual bound is still an upper bound.
-    """
-    shape = losses.shape[:2]
-    dual = torch.tensor([o.dual for o in result.optima], dtype=torch.float64).reshape(shape)
-    gap = torch.tensor([o.gap for o in result.optima], dtype=torch.float64).reshape(shape)
-    floor = torch.where(gap.isfinite(), gap, 0.0)
-    return torch.maximum(losses - dual.unsqueeze(-1), floor.unsqueeze(-1))
+
+def distance(result: PanelResult, method: str) -> Tensor:
+    """‖x_t − x*‖, from above: the distance from the certified point and that point's own."""
+    return result.distances[method] + result.radius.unsqueeze(-1)
 
 
 def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], Tensor]:
@@ -135,15 +133,15 @@ def _curves(artefact: str, result: PanelResult) -> list[Row]:
         kept = result.scored[method]
         if not kept.any():
             continue
-        for quantity, values in (
-            (OBJECTIVE, losses),
-            (SUBOPTIMALITY, suboptimality(result, losses)),
-        ):
+        shown = [(OBJECTIVE, losses), (SUBOPTIMALITY, suboptimality(result, losses))]
+        # There may be many minimisers, or none that is known.
+        if bool(result.radius[kept].isfinite().all()):
+            shown.append((DISTANCE, distance(result, method)))
+        for quantity, values in shown:
             logs = values[kept].mean(1).log().numpy()
             found.append(_curve(artefact, result, label(method), quantity, logs))
     steps = next(iter(result.losses.values())).shape[-1]
-    replicates = result.losses["vanilla"].shape[0]
-    optimum = np.array([o.primal for o in result.optima]).reshape(replicates, -1).mean(1)
+    optimum = result.optima.primal.mean(1).numpy()
     # A replicate with a failed solve has no mean optimum, only a bound.
     if (known := optimum[np.isfinite(optimum)]).size:
         logs = np.repeat(np.log(known)[:, None], steps, axis=1)
@@ -170,33 +168,18 @@ def _curve(
     )
 
 
-def _optima(artefact: str, result: PanelResult) -> list[Row]:
+def _optima(artefact: str, result: PanelResult) -> Sequence[Row]:
     """The mean optimum of each replicate's test problems, enclosed: what a mean loss can reach."""
-    replicates = result.losses["vanilla"].shape[0]
-    size = len(result.optima) // replicates
-    found: list[Row] = []
-    for r in range(replicates):
-        optima = result.optima[r * size : (r + 1) * size]
-        primal = float(np.mean([o.primal for o in optima]))
-        dual = float(np.mean([o.dual for o in optima]))
-        gap = max(o.gap for o in optima)
-        reported = float(np.mean([o.value if o.reported is None else o.reported for o in optima]))
-        found.append(
-            OptimumRow(
-                id=row_id(artefact, result.panel.label, "optimum", f"repeat={r}"),
-                artefact=artefact,
-                family=result.panel.test.name,
-                distribution=result.panel.label,
-                sigma=result.panel.sigma,
-                problem=f"mean of {size} test problems, repeat {r}",
-                value=Interval.between(dual, primal),
-                gap=gap if math.isfinite(gap) else None,
-                solver=", ".join(sorted({o.solver for o in optima})),
-                reference=reported if math.isfinite(reported) else None,
-                reference_solver=", ".join(sorted({o.solver for o in optima})),
-            )
-        )
-    return found
+    return optimum_rows(
+        result.optima,
+        result.references,
+        ids=lambda r: row_id(artefact, result.panel.label, "optimum", f"repeat={r}"),
+        problem=lambda r: f"mean of {result.optima.shape[1]} test problems, repeat {r}",
+        artefact=artefact,
+        family=result.panel.test.name,
+        distribution=result.panel.label,
+        sigma=result.panel.sigma,
+    )
 
 
 def _trainings(artefact: str, result: ComparisonResult) -> list[Row]:

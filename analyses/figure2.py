@@ -7,13 +7,14 @@ alone with `python -m analyses.figure2` or `ml2o run figure2`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from analyses.artefact import Artefact, Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.comparison import ANALYTIC_LABELS, Comparison, ComparisonResult, Panel, compare, label
 from analyses.comparison_rows import (
+    DISTANCE,
     OBJECTIVE,
     OPTIMUM,
     PAIRS,
@@ -147,6 +148,7 @@ class Figure2(Artefact):
                     curves=tuple(results.curves.where(quantity=SUBOPTIMALITY)),
                     roles=roles,
                 ),
+                *_distance_figure(results, roles),
                 RowTable.of(
                     "Scores, natural logarithms, lower is better: mean over the training seeds and "
                     "95 % interval. The paper's score is the minimum over the steps of the "
@@ -234,6 +236,26 @@ def _chosen(row: FitRow) -> str | None:
 
 def _clipped(row: FitRow) -> str | None:
     return None if row.clipped_share is None else f"{100 * row.clipped_share:.0f} %"
+
+
+def _distance_figure(results: Results, roles: Mapping[str, Role]) -> tuple[LineFigure, ...]:
+    """None where the minimisers are not known to be unique."""
+    curves = tuple(results.curves.where(quantity=DISTANCE))
+    if not curves:
+        return ()
+    return (
+        LineFigure(
+            id="figure2-distance",
+            caption="The same as distance: the natural logarithm of the mean of "
+            r"$\| x_t - x^* \|$, bounded from above with what is proved of the minimiser.",
+            description="Logarithm of the mean distance from the minimiser against the "
+            "step, for four learned methods and five analytic optimizers.",
+            x_label="step",
+            y_label="ln mean distance",
+            curves=curves,
+            roles=roles,
+        ),
+    )
 
 
 def _score_columns(results: Results) -> dict[str, Cell]:

@@ -30,7 +30,7 @@ from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.optimizers.base import UpdateRule
 from ml2o_core.optimizers.rnnprop import RNNprop
-from ml2o_core.problems import Problems, sample_problems
+from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.results import FitRow, Results, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
@@ -73,24 +73,6 @@ def _aggregate(excess: Tensor, kind: Score) -> Tensor:
     return excess if kind is Score.MEAN_SUBOPTIMALITY else excess.log()
 
 
-@dataclass(frozen=True)
-class _Certificates:
-    """Dual bounds and gaps of N problems: what turns losses into suboptimalities."""
-
-    dual: Tensor
-    gap: Tensor
-
-    @classmethod
-    def of(cls, problems: Problems) -> _Certificates:
-        optima = certified_optima(problems.tasks.to("cpu", torch.float64))
-        dual = torch.tensor([o.dual for o in optima], dtype=torch.float64)
-        return cls(dual, torch.tensor([o.gap for o in optima], dtype=torch.float64))
-
-    def excess(self, losses: Tensor) -> Tensor:
-        """max(f − dual, gap) ≥ f − f*, for losses whose last axis is the problems."""
-        return torch.maximum(losses.cpu() - self.dual, self.gap)
-
-
 def compare(
     config: InDistributionTest, device: torch.device | str, progress: Progress
 ) -> tuple[Trained, list[Excess]]:
@@ -107,7 +89,9 @@ def compare(
         )
         for purpose, size in (("test", config.test_size), ("tune", config.tuning_size))
     )
-    exact, exact_tuning = _Certificates.of(test), _Certificates.of(tuning)
+    exact, exact_tuning = (
+        certified_optima(drawn.tasks.to("cpu", torch.float64)) for drawn in (test, tuning)
+    )
     learned = loss_curves(
         config.training.rule, run.params, test, max(config.steps), progress=progress
     )
@@ -116,18 +100,18 @@ def compare(
         values: dict[Score, dict[str, Tensor]] = {}
         chosen: dict[Score, dict[str, float]] = {}
         for kind in KINDS:
-            values[kind] = {LEARNED: exact.excess(learned[0, :, step])}
+            values[kind] = {LEARNED: exact.excess(learned[:, :, step].cpu())[0]}
             chosen[kind] = {}
             for name in config.tuned:
                 rule = UpdateRule.lookup(name)()
 
                 def score(losses: Tensor, kind: Score = kind, step: int = step) -> Tensor:
-                    excess = exact_tuning.excess(losses[..., step])
+                    excess = exact_tuning.excess(losses[..., step].cpu())
                     return _aggregate(excess, kind).mean(1).to(losses.device)
 
                 tuned = tune_step(rule, tuning, step, score=score, progress=progress)
                 losses = loss_curves(rule, tuned.params, test, step, progress=progress)
-                values[kind][name] = exact.excess(losses[0, :, step])
+                values[kind][name] = exact.excess(losses[:, :, step].cpu())[0]
                 chosen[kind][name] = tuned.params["learning_rate"].item()
         found.append(Excess(step, values, chosen))
     return run, found

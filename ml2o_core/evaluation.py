@@ -27,7 +27,14 @@ STEP_GRID = tuple(10 ** (-4 + k / 4) for k in range(17))
 """The stated grid for the analytic optimizers' step: 10^−4, 10^−3.75, …, 1."""
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Curves:
+    """Losses l(x_t) and distances ‖x_t − y‖ from stated points y, each (R, N, S+1)."""
+
+    losses: Float[Tensor, "R N S"]
+    distances: Float[Tensor, "R N S"]
+
+
 def loss_curves(
     rule: UpdateRule,
     params: Params,
@@ -38,6 +45,22 @@ def loss_curves(
     label: str = "evaluate",
 ) -> Float[Tensor, "R N S"]:
     """l(x_0) … l(x_steps) of `rule` with `params` (leading axis R) on `problems` (R, N)."""
+    places = torch.zeros_like(problems.start)
+    return curves(rule, params, problems, steps, places, progress=progress, label=label).losses
+
+
+@torch.no_grad()
+def curves(
+    rule: UpdateRule,
+    params: Params,
+    problems: Problems,
+    steps: int,
+    places: Float[Tensor, "R N d"],
+    *,
+    progress: Progress | None = None,
+    label: str = "evaluate",
+) -> Curves:
+    """The same with the distances ‖x_t − y‖ from `places`, one y for each problem."""
     if steps < 1:
         raise InvalidArgument("steps", steps, "an integer ≥ 1")
     dtype, device = problems.start.dtype, problems.start.device
@@ -45,13 +68,17 @@ def loss_curves(
     carry = begin(rule, problems.tasks, problems.start)
     windows = [min(WINDOW, steps - first) for first in range(0, steps, WINDOW)]
     parts: list[Tensor] = []
+    apart: list[Tensor] = []
+    target = places.to(device, dtype).unsqueeze(2)
     with (progress or Progress()).task(label, total=len(windows)) as advance:
         for length in windows:
             window = unroll(rule, phi, problems.tasks, carry, length, GraphMode.NONE)
-            parts.append(window.losses if not parts else window.losses[..., 1:])
+            first = 0 if not parts else 1
+            parts.append(window.losses[..., first:])
+            apart.append((window.iterates[:, :, first:] - target).norm(dim=-1))
             carry = window.end
             advance()
-    return torch.cat(parts, dim=-1)
+    return Curves(torch.cat(parts, dim=-1), torch.cat(apart, dim=-1))
 
 
 def min_log_mean(losses: Float[Tensor, "R N S"]) -> Float[Tensor, " R"]:

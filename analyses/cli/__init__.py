@@ -72,6 +72,11 @@ COMMANDS = {
         "Score a trained rule on fresh tasks.",
         "ml2o evaluate runs/b --family lasso --distribution normal --sigma 100 --steps 500",
     ),
+    "bench": Command(
+        "benchmarks:bench",
+        "Time a part of the program beside what it replaces.",
+        "ml2o bench optima",
+    ),
     "doctor": Command(
         "health:doctor",
         "Check the installation: versions, device, determinism, numbers.",

@@ -159,9 +159,8 @@ def _scores(
     losses = loss_curves(
         rule, stacked, on_device, c.test_steps, progress=progress, label="test the sweep over σ"
     ).cpu()
-    dual = torch.tensor([o.dual for o in certified_optima(test.tasks)], dtype=torch.float64)
     repeats = c.training.meta.repeats
-    excess = losses - dual.reshape(repeats, -1).repeat(len(runs), 1).unsqueeze(-1)
+    excess = certified_optima(test.tasks).excess(losses)
     values: dict[tuple[Score, int | None], Tensor] = {
         (Score.MIN_LN_MEAN_OBJECTIVE, None): min_log_mean(losses),
         (Score.LN_MEAN_SUBOPTIMALITY, c.test_steps): excess[..., -1].mean(1).log(),

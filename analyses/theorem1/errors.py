@@ -13,30 +13,33 @@ printed; f* is a dual bound in ball arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from analyses.optimum_rows import optimum_rows as rows_of_optima
 from ml2o_core.evaluation import loss_curves
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems
 from ml2o_core.results import ConstantRow, EndMethod, Interval, OptimumRow, row_id
-from ml2o_theory.optima import CertifiedOptimum, certified_optima
+from ml2o_theory.convex.referee import Reference, refer
+from ml2o_theory.optima import CertifiedOptima, certified_optima
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Batch risks after t = 0 … T steps, each (R, T+1), by what gave φ; the optima, R · N of them.
+    """Batch risks after t = 0 … T steps, each (R, T+1), by what gave φ; the optima (R, N).
 
     `adapted` are those whose error is asked for, `others` those that only help the lower end.
     """
 
     adapted: Mapping[str, Float[Tensor, "R T"]]
     others: Mapping[str, Float[Tensor, "R T"]]
-    optima: Sequence[CertifiedOptimum]
+    optima: CertifiedOptima
+    references: tuple[Reference, ...] = ()
 
     @property
     def replicates(self) -> int:
@@ -44,8 +47,8 @@ class Errors:
 
     def mean_optimum(self, end: str) -> Float[Tensor, "R 1"]:
         """The mean over a replicate's problems of the `dual` or the `primal` bounds."""
-        values = torch.tensor([getattr(o, end) for o in self.optima], dtype=torch.float64)
-        return values.reshape(self.replicates, -1).mean(1, keepdim=True)
+        values = {"dual": self.optima.dual, "primal": self.optima.primal}[end]
+        return values.mean(1, keepdim=True)
 
     @property
     def best(self) -> Float[Tensor, "R T"]:
@@ -92,7 +95,10 @@ def errors(
     by_name = dict(zip(everything, curves.split(test.tasks.shape[0]), strict=True))
     optima = certified_optima(test.tasks.to("cpu", torch.float64))
     return Errors(
-        {name: by_name[name] for name in adapted}, {name: by_name[name] for name in others}, optima
+        {name: by_name[name] for name in adapted},
+        {name: by_name[name] for name in others},
+        optima,
+        refer(test.tasks, optima),
     )
 
 
@@ -126,19 +132,13 @@ def optimum_rows(
     artefact: str, part: str, found: Errors, family: str, distribution: str, sigma: float
 ) -> list[OptimumRow]:
     """The mean optimum of each replicate's test problems."""
-    dual, primal = found.mean_optimum("dual"), found.mean_optimum("primal")
-    size = len(found.optima) // found.replicates
-    return [
-        OptimumRow(
-            id=row_id(artefact, part, "optimum", f"seed={r}"),
-            artefact=artefact,
-            family=family,
-            distribution=distribution,
-            sigma=sigma,
-            problem=f"mean of {size} test problems, seed {r}",
-            value=Interval.between(dual[r].item(), primal[r].item()),
-            gap=max(o.gap for o in found.optima[r * size : (r + 1) * size]),
-            solver=", ".join(sorted({o.solver for o in found.optima})),
-        )
-        for r in range(found.replicates)
-    ]
+    return rows_of_optima(
+        found.optima,
+        found.references,
+        ids=lambda r: row_id(artefact, part, "optimum", f"seed={r}"),
+        problem=lambda r: f"mean of {found.optima.shape[1]} test problems, seed {r}",
+        artefact=artefact,
+        family=family,
+        distribution=distribution,
+        sigma=sigma,
+    )

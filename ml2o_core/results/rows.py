@@ -8,7 +8,15 @@ from __future__ import annotations
 from ml2o_core.results.row import Row, row_id
 from ml2o_core.results.rows_behaviour import CorrelationRow, RateRow, StageRow
 from ml2o_core.results.rows_devices import ParityRow, SpeedRow
-from ml2o_core.results.rows_experiments import ClaimRow, CurveRow, FitRow, OptimumRow, ScoreRow
+from ml2o_core.results.rows_experiments import (
+    ClaimRow,
+    CurveRow,
+    FitRow,
+    OptimaRow,
+    OptimumRow,
+    PrintedRow,
+    ScoreRow,
+)
 from ml2o_core.results.rows_theory import (
     ATTAINED_WIDTH,
     AssumptionRow,
@@ -28,8 +36,10 @@ __all__ = [
     "CurveRow",
     "FitRow",
     "LoosenessRow",
+    "OptimaRow",
     "OptimumRow",
     "ParityRow",
+    "PrintedRow",
     "RateRow",
     "Row",
     "ScoreRow",
@@ -49,6 +59,8 @@ ROW_TYPES: dict[str, type[Row]] = {
         RateRow,
         CorrelationRow,
         OptimumRow,
+        OptimaRow,
+        PrintedRow,
         ClaimRow,
         ScoreRow,
         FitRow,

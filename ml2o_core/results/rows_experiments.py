@@ -10,7 +10,7 @@ from pydantic import model_validator
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results.number import Interval
 from ml2o_core.results.row import Band, End, Row, Series, column, flatten
-from ml2o_core.results.vocabulary import ClaimVerdict, Scale, Score
+from ml2o_core.results.vocabulary import ClaimVerdict, PrintedVerdict, Scale, Score
 
 
 class OptimumRow(Row):
@@ -28,6 +28,71 @@ class OptimumRow(Row):
     reference: float | None = column("CVXPY's value", default=None)
     reference_solver: str | None = column("CVXPY's solver", default=None)
     point: tuple[float, ...] | None = column("the primal point x", default=None)
+
+
+class OptimaRow(Row):
+    """The optima of many batches of one distribution: how they spread, how well they are known.
+
+    A batch's mean optimum is what its mean objective can reach; logarithms are natural.
+    """
+
+    table: ClassVar[str] = "optima_by_distribution"
+
+    family: str = column("the task family")
+    distribution: str = column("the distribution of its problems")
+    sigma: float | None = column("its standard deviation of A, if it has one", default=None)
+    batches: int = column("batches", ge=1)
+    problems: int = column("problems in a batch", ge=1)
+    median: float = column("median of f* over all problems")
+    quantile05: float = column("5 % quantile of f*")
+    quantile95: float = column("95 % quantile of f*")
+    mean_ln: float | None = column(
+        "mean over the batches of ln (mean of f* in the batch); none where f* = 0 up to rounding",
+        default=None,
+    )
+    sd_ln: float | None = column("its standard deviation over the batches", default=None, ge=0)
+    worst: float | None = column(
+        "share of the mean of f* that its largest 5 % carry", default=None, ge=0, le=1
+    )
+    gap: float = column("largest gap over f*, or over f at 0 where f* = 0", ge=0)
+    gap90: float = column("90 % quantile of the same", ge=0)
+    open: int = column("problems whose gap is open", ge=0)
+    distance: float | None = column(
+        "largest proved distance of a point from the minimiser; none where it is unbounded",
+        default=None,
+        ge=0,
+    )
+    seconds: float = column("seconds for all problems, bounds included", unit="s", ge=0)
+    solver: str = column("the solvers")
+    referred: int = column("problems that CVXPY solved too", ge=0)
+    agreed: int = column("of them those on which each of its solvers agrees", ge=0)
+    reference_seconds: float | None = column(
+        "seconds of its fastest solver for as many problems", unit="s", default=None, ge=0
+    )
+    reference_solver: str | None = column("its solvers", default=None)
+    reason: str = column("why CVXPY was not asked, or something is missing", default="")
+
+
+class PrintedRow(Row):
+    """A printed score beside the optima that it cannot go below: the batch means of f*."""
+
+    table: ClassVar[str] = "printed"
+
+    source: str = column("where it is printed")
+    method: str = column("the method")
+    sigma: float = column("standard deviation of A")
+    printed: float = column("the score as printed, ln mean objective")
+    optimum: float = column("mean over the batches of ln (mean of f*)")
+    lower: float = column("2.5 % quantile over the batches")
+    upper: float = column("97.5 % quantile over the batches")
+    batches: int = column("batches", ge=1)
+    width: float = column("largest width of a batch's certified interval", ge=0)
+    below: int = column("batches whose optimum is certainly above the printed score", ge=0)
+    share: float = column("their share", ge=0, le=1)
+    share_lower: float = column("lower end of its interval", ge=0, le=1)
+    share_upper: float = column("upper end of its interval", ge=0, le=1)
+    level: float = column("confidence level of that interval", default=0.95, gt=0, lt=1)
+    verdict: PrintedVerdict = column("the outcome")
 
 
 class ClaimRow(Row):

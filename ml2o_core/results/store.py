@@ -31,8 +31,10 @@ from ml2o_core.results.rows import (
     CurveRow,
     FitRow,
     LoosenessRow,
+    OptimaRow,
     OptimumRow,
     ParityRow,
+    PrintedRow,
     RateRow,
     Row,
     ScoreRow,
@@ -125,6 +127,16 @@ class Results:
     def optima(self) -> Table[OptimumRow]:
         """Certified optima."""
         return self.tables["optima"]
+
+    @property
+    def optima_by_distribution(self) -> Table[OptimaRow]:
+        """The optima of many batches, by distribution."""
+        return self.tables["optima_by_distribution"]
+
+    @property
+    def printed(self) -> Table[PrintedRow]:
+        """Printed scores beside the optima."""
+        return self.tables["printed"]
 
     @property
     def claims(self) -> Table[ClaimRow]:

@@ -51,6 +51,14 @@ class ClaimVerdict(Word):
     NOT_ASSESSED = "not assessed", "this run is too small to say anything about the claim"
 
 
+class PrintedVerdict(Word):
+    """Where a printed score lies among the optima of batches like the ones it was measured on."""
+
+    ABOVE = "above", "above the central 95 % of the batches' optima"
+    AT_THE_OPTIMUM = "at the optimum", "among the central 95 % of the batches' optima"
+    BELOW = "below", "below the central 95 % of the batches' optima"
+
+
 class AssumptionVerdict(Word):
     """Whether an assumption holds on a region."""
 

@@ -1,6 +1,12 @@
-"""Certified optima: a point, and proofs of how good it is."""
+"""Certified optima: points, and proofs of how good they are."""
 
-from ml2o_theory.optima.base import CertifiedOptimum, SolverStatus
+from ml2o_theory.optima.base import CertifiedOptima, CertifiedOptimum, SolverStatus
 from ml2o_theory.optima.solve import certified_optima, certified_optimum
 
-__all__ = ["CertifiedOptimum", "SolverStatus", "certified_optima", "certified_optimum"]
+__all__ = [
+    "CertifiedOptima",
+    "CertifiedOptimum",
+    "SolverStatus",
+    "certified_optima",
+    "certified_optimum",
+]

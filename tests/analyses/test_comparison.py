@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from analyses.comparison import Comparison, ComparisonResult, Panel, compare, scored
-from analyses.comparison_rows import OBJECTIVE, OPTIMUM, PAIRS, rows, scores, suboptimality
+from analyses.comparison_rows import (
+    DISTANCE,
+    OBJECTIVE,
+    OPTIMUM,
+    PAIRS,
+    distance,
+    rows,
+    scores,
+    suboptimality,
+)
 from analyses.figure2 import Figure2
 from analyses.profiles import SIZES, plain_windows
 from analyses.settings import Preset, Profile, RunSettings
@@ -25,7 +34,7 @@ from ml2o_core.results import ClaimRow, CurveRow, FitRow, OptimumRow, Results, S
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.base import TaskFamily
 from ml2o_core.tasks.lasso import Lasso
-from ml2o_theory.optima import CertifiedOptimum
+from ml2o_theory.optima import CertifiedOptima, SolverStatus
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +128,42 @@ def test_dt_and_tl_share_their_training_and_differ_by_adaptation(result: Compari
 
 def test_no_curve_dips_below_its_certificate(result: ComparisonResult) -> None:
     panel = result.panels[0]
-    dual = torch.tensor([o.dual for o in panel.optima], dtype=torch.float64).reshape(2, 5, 1)
+    dual = panel.optima.dual.unsqueeze(-1)
     for losses in panel.losses.values():
         assert (losses >= dual).all()
         excess = suboptimality(panel, losses)
         assert (excess > 0).all()
         assert (excess >= losses - dual).all()
+
+
+def test_distances_are_from_the_minimiser_with_what_is_not_known_of_it_added(
+    result: ComparisonResult,
+) -> None:
+    """½‖A(x_t − x*)‖² ≤ f(x_t) − f*, the last of which is bounded too."""
+    panel = result.panels[0]
+    test = drawn(panel.panel.test, "test", 5)
+    start = (test.start - panel.optima.points).norm(dim=-1)
+    for method in panel.losses:
+        found = distance(panel, method)
+        assert found.shape == (2, 5, 13)
+        assert (found >= panel.radius.unsqueeze(-1)).all()
+        torch.testing.assert_close(found[..., 0], start + panel.radius, rtol=1e-12, atol=0)
+    run = loss_curves(SGD(), panel.tuned["sgd"].params, test, 12)
+    torch.testing.assert_close(run, panel.losses["sgd"], rtol=1e-9, atol=1e-12)
+    stored = Results(tuple(rows("test", result)))
+    assert len(stored.curves.where(quantity=DISTANCE)) == 7
+    unknown = replace(panel, radius=torch.full_like(panel.radius, math.inf))
+    stored = Results(tuple(rows("test", replace(result, panels=[unknown]))))
+    assert not len(stored.curves.where(quantity=DISTANCE))
+
+
+def failed(optima: CertifiedOptima, r: int, n: int) -> CertifiedOptima:
+    """As they are, but for one failed solve: no point, no gap, and 0 ≤ f* is all that is known."""
+    points, primal, dual = (end.clone() for end in (optima.points, optima.primal, optima.dual))
+    points[r, n], primal[r, n], dual[r, n] = math.nan, math.inf, 0.0
+    status = list(optima.status)
+    status[r * optima.shape[1] + n] = SolverStatus.FAILED
+    return replace(optima, points=points, primal=primal, dual=dual, status=tuple(status))
 
 
 def test_the_scores_are_what_they_say(result: ComparisonResult) -> None:
@@ -145,10 +184,9 @@ def test_the_scores_are_what_they_say(result: ComparisonResult) -> None:
 def test_suboptimality_is_measured_from_the_dual_bound_and_floored_by_the_gap(
     result: ComparisonResult,
 ) -> None:
-    optima = [replace(o, dual=0.5, primal=0.75) for o in result.panels[0].optima]
-    # A failed solve: no gap, and 0 ≤ f* is all that is known.
-    optima[7] = CertifiedOptimum.failed("none", "failed")
-    panel = replace(result.panels[0], optima=optima)
+    optima = result.panels[0].optima
+    ends = {"dual": torch.full_like(optima.dual, 0.5), "primal": torch.full_like(optima.dual, 0.75)}
+    panel = replace(result.panels[0], optima=failed(replace(optima, **ends), 1, 2))
     losses = torch.tensor([0.75, 0.6, 3.0], dtype=torch.float64).expand(2, 5, 3)
     excess = suboptimality(panel, losses)
     assert excess[0, 3].tolist() == [0.25, 0.25, 2.5]
@@ -174,24 +212,27 @@ def test_curves_and_optima_are_means_over_the_problems_of_a_replicate(
     result: ComparisonResult,
 ) -> None:
     # A gap that shows which of the two bounds is meant.
-    optima = [replace(o, primal=o.primal + 0.5) for o in result.panels[0].optima]
-    panel = replace(result.panels[0], optima=optima)
+    optima = result.panels[0].optima
+    panel = replace(result.panels[0], optima=replace(optima, primal=optima.primal + 0.5))
     stored = Results(tuple(rows("test", replace(result, panels=[panel]))))
     (curve,) = stored.curves.where(method="FISTA", quantity=OBJECTIVE)
     expected = panel.losses["fista"].mean(1).log().mean(0)
     assert curve.estimate == pytest.approx(expected.tolist())
-    primal = torch.tensor([o.primal for o in panel.optima], dtype=torch.float64).reshape(2, 5)
+    primal, dual = panel.optima.primal, panel.optima.dual
     (curve,) = stored.curves.where(method=OPTIMUM)
     assert curve.estimate == pytest.approx([primal.mean(1).log().mean().item()] * 13)
-    dual = torch.tensor([o.dual for o in panel.optima], dtype=torch.float64).reshape(2, 5)
     for r, row in enumerate(stored.optima):
         assert float(row.value.upper) == pytest.approx(primal[r].mean().item())
         assert float(row.value.lower) == pytest.approx(dual[r].mean().item())
+        # CVXPY's column: both solvers are asked, and the first one's value is shown.
+        assert row.reference == pytest.approx(panel.optima.dual[r].mean().item(), rel=1e-8)
+        assert row.reference_solver is not None
+        assert "CLARABEL" in row.reference_solver
+        assert "SCS" in row.reference_solver
 
 
 def test_a_failed_solve_costs_its_own_problem_alone(result: ComparisonResult) -> None:
-    optima = list(result.panels[0].optima)
-    optima[7] = CertifiedOptimum.failed("none", "failed")
+    optima = failed(result.panels[0].optima, 1, 2)
     broken = replace(result, panels=[replace(result.panels[0], optima=optima)])
     stored = Results(tuple(rows("test", broken)))
     assert [row.gap is None for row in stored.optima] == [False, True]

@@ -87,7 +87,7 @@ EVALUATE = "--family lasso --steps 2"
 CASES = {
     # the command line itself
     "lst": "command: got 'lst'; allowed: report, run, list, bound, check-statement, "
-    "train, adapt, evaluate, doctor",
+    "train, adapt, evaluate, bench, doctor",
     "list": "KIND: got nothing; allowed: families, rules,",
     "list familes": "KIND: got 'familes'; allowed: families, rules,",
     "list families --jsn": "option: got '--jsn'; allowed: ",

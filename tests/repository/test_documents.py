@@ -68,7 +68,7 @@ def test_make_report_writes_the_report() -> None:
 
 def test_readme_python_works_as_written(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = [body for _, kind, body in BLOCK.findall(text_of("README.md")) if kind == "python"]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out
