@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 import torch
@@ -37,17 +38,20 @@ Rounding: TypeAlias = Callable[[Values], Values]
 """`down` or `up`."""
 
 
-_BELOW_ALL, _ABOVE_ALL = (torch.tensor(end, dtype=torch.float64) for end in (-math.inf, math.inf))
+@cache
+def _beyond_all(sign: float, device: torch.device) -> Tensor:
+    """±∞ on the device: `nextafter` takes no numbers, nor tensors of two devices."""
+    return torch.tensor(sign * math.inf, dtype=torch.float64, device=device)
 
 
 def down(x: Values) -> Values:
     """The largest float below x; −∞ stays."""
-    return torch.nextafter(x, _BELOW_ALL)
+    return torch.nextafter(x, _beyond_all(-1.0, x.device))
 
 
 def up(x: Values) -> Values:
     """The smallest float above x; +∞ stays."""
-    return torch.nextafter(x, _ABOVE_ALL)
+    return torch.nextafter(x, _beyond_all(1.0, x.device))
 
 
 def add_down(a: Values, b: Values) -> Values:

@@ -111,3 +111,10 @@ def test_roots_are_proved_by_their_squares(error: float, monkeypatch: pytest.Mon
     if error == 0:
         assert bool((above - below <= 8 * 2.0**-52 * above).all())
     assert sqrt_up(torch.tensor(math.inf, dtype=torch.float64)) == math.inf
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_neighbours_are_found_on_the_tensors_own_device() -> None:
+    x = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
+    for rounded in (down, up):
+        assert torch.equal(rounded(x.cuda()).cpu(), rounded(x))
