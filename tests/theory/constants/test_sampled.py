@@ -42,8 +42,8 @@ SYMBOLS = ("M", "L", "Delta", "Delta_tilde", "M_m1", "M_m2", "L_m", "Q_bar")
 FEWER = settings.default.max_examples // 4
 """Where an example is several searches."""
 
-FOUND = 0.99
-"""Of the closed form, on balls: these suprema are those of convex functions, which ascent finds."""
+FOUND = 0.9
+"""Of the closed form, on balls: suprema of convex functions, which may have several maxima there."""
 
 ROUNDED = 1e-9
 """Relative size of the allowance for rounding, at most, for a few hundred operations."""

@@ -81,7 +81,9 @@ def test_the_extremes_of_the_curvature_hold_all_and_are_attained(
             assert value.lower() <= found.supremum.upper()
         assert 0 <= found.lower <= found.upper
         assert risk.curvature(found.end).overlaps(found.supremum)
-        assert risk.curvature(found.point).overlaps(found.upper)
+        # The upper end of a ball is rounded up, and so may lie just outside.
+        assert risk.curvature(found.point).lower() <= found.upper
+        assert abs(found.upper - risk.curvature(found.point)) < 1e-100
         assert float(found.upper) <= float(found.lower) * (1 + 1e-9) + 1e-12
 
 
