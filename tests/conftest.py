@@ -36,8 +36,8 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 torch.set_num_threads(1)
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("default", max_examples=100, **_common)
-settings.register_profile("ci", max_examples=100, derandomize=True, **_common)
+settings.register_profile("default", max_examples=60, **_common)
+settings.register_profile("ci", max_examples=60, derandomize=True, **_common)
 settings.register_profile("thorough", max_examples=5000, **_common)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")

@@ -43,7 +43,7 @@ FEWER = settings.default.max_examples // 4
 """Where an example is several searches."""
 
 FOUND = 0.9
-"""Of the closed form, on balls: suprema of convex functions, which may have several maxima there."""
+"""Of the closed form, on balls: these suprema may have other local maxima beside them."""
 
 ROUNDED = 1e-9
 """Relative size of the allowance for rounding, at most, for a few hundred operations."""
