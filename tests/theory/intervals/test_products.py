@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ml2o_theory.arithmetic import precision
-from ml2o_theory.intervals.products import interval_product
+from ml2o_theory.intervals import products
+from ml2o_theory.intervals.products import interval_product, nonnegative_product_above
 from ml2o_theory.intervals.rounding import UNIT
 from ml2o_theory.intervals.tensor import IntervalTensor, concatenate
 
@@ -161,3 +162,28 @@ def test_overflow_and_absent_ends_leave_the_whole_line() -> None:
     unbounded = IntervalTensor(ones[:1], ones[:1] * math.inf)
     found = unbounded @ ones[:1]
     assert (found.lower.item(), found.upper.item()) == (-math.inf, math.inf)
+
+
+def is_above(bound: Tensor, a: Tensor, b: Tensor) -> bool:
+    return all(
+        arb(above) >= exact
+        for above, exact in zip(bound.flatten().tolist(), exact_product(a, b), strict=True)
+    )
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32), st.sampled_from([1.0, 1e-170, 1e150, 0.0]))
+def test_the_bound_of_a_nonnegative_product_is_above_it(n: int, seed: int, scale: float) -> None:
+    a, b = random_matrices(3, n, seed=seed).abs(), scale * random_matrices(n, 2, seed=seed).abs()
+    bound = nonnegative_product_above(a, b)
+    assert is_above(bound, a, b)
+    assert bool((bound <= a @ b * (1 + 1e-12) + 1e-300).all())
+    if scale == 0:
+        assert not bound.any()
+
+
+def test_a_bound_without_its_allowance_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of many terms round in either direction: what is computed is not above what is exact."""
+    a, b = random_matrices(20, 200).abs(), random_matrices(200, 20, seed=1).abs()
+    assert is_above(nonnegative_product_above(a, b), a, b)
+    monkeypatch.setattr(products, "UNIT", -UNIT)
+    assert not is_above(nonnegative_product_above(a, b), a, b)
