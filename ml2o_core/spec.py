@@ -7,9 +7,7 @@ becomes the object again wherever a field of its kind is expected.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -21,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from ml2o_core.discovery import modules, subclasses
 from ml2o_core.errors import InvalidArgument
 
 
@@ -89,17 +88,13 @@ class Registered(Spec):
     @classmethod
     def registry(cls) -> dict[str, type[Self]]:
         """Every named concrete subclass, by name, in alphabetical order."""
-        package = importlib.import_module(cls.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{cls.package}.{module.name}")
-        found: dict[str, type[Self]] = {}
-        todo = [cls]
-        while todo:
-            member = todo.pop()
-            todo += member.__subclasses__()
-            # An inherited name is the parent's: a subclass without its own is not a member.
-            if vars(member).get("name") and not inspect.isabstract(member):
-                found[member.name] = member
+        modules(cls.package)
+        # An inherited name is the parent's: a subclass without its own is not a member.
+        found: dict[str, Any] = {
+            vars(member)["name"]: member
+            for member in subclasses(cls)
+            if vars(member).get("name") and not inspect.isabstract(member)
+        }
         return dict(sorted(found.items()))
 
     @classmethod

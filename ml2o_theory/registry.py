@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ml2o_core.discovery import modules
 from ml2o_core.errors import InvalidArgument
-from ml2o_theory import assumptions as assumption_package
-from ml2o_theory import statements as package
 from ml2o_theory.assumptions.base import Assumption
 from ml2o_theory.statements.base import Statement
 from ml2o_theory.statements.ladder import LadderStatement
@@ -21,14 +18,7 @@ S = TypeVar("S", bound=Statement)
 
 def statements() -> dict[str, Statement]:
     """Every statement found in `ml2o_theory.statements`, by name."""
-    found: dict[str, Statement] = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        for _, member in inspect.getmembers(module, inspect.isclass):
-            own = member.__module__ == module.__name__ and vars(member).get("name")
-            if own and issubclass(member, Statement) and not inspect.isabstract(member):
-                found[member.name] = member()
-    return dict(sorted(found.items()))
+    return _members(Statement, "ml2o_theory.statements")
 
 
 def ladder_statements() -> dict[str, LadderStatement]:
@@ -73,14 +63,7 @@ def _one(name: str, found: Mapping[str, S]) -> S:
 
 def assumptions() -> dict[str, Assumption]:
     """Every assumption found in `ml2o_theory.assumptions`, by name: A1, A2, A3a … A3f, A4."""
-    found: dict[str, Assumption] = {}
-    for info in pkgutil.iter_modules(assumption_package.__path__):
-        module = importlib.import_module(f"{assumption_package.__name__}.{info.name}")
-        for _, member in inspect.getmembers(module, inspect.isclass):
-            own = member.__module__ == module.__name__ and vars(member).get("name")
-            if own and issubclass(member, Assumption) and not inspect.isabstract(member):
-                found[member.name] = member()
-    return dict(sorted(found.items()))
+    return _members(Assumption, "ml2o_theory.assumptions")
 
 
 def assumption(name: str) -> Assumption:
@@ -89,3 +72,14 @@ def assumption(name: str) -> Assumption:
     if name not in found:
         raise InvalidArgument("assumption", name, ", ".join(found))
     return found[name]
+
+
+def _members(kind: type, package: str) -> dict[str, Any]:
+    """One of each named, concrete class of this kind that a module of the package defines."""
+    found = {}
+    for module in modules(package):
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            own = member.__module__ == module.__name__ and vars(member).get("name")
+            if own and issubclass(member, kind) and not inspect.isabstract(member):
+                found[vars(member)["name"]] = member()
+    return dict(sorted(found.items()))

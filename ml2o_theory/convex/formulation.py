@@ -6,14 +6,13 @@ formulation `of`. A task of your own needs none: see `ml2o_theory.convex.express
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ml2o_core.discovery import by_subject
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.tasks.base import Task
 from ml2o_theory.convex.solving import Solution
@@ -73,16 +72,7 @@ def has_formulation(kind: type[Task]) -> bool:
 
 @cache
 def _formulations() -> dict[type[Task], type[Formulation]]:
-    package = importlib.import_module("ml2o_theory.convex")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    pending, found = [Formulation], {}
-    while pending:
-        member = pending.pop()
-        pending += member.__subclasses__()
-        if "of" in vars(member):
-            found[member.of] = member
-    return found
+    return by_subject(Formulation, "ml2o_theory.convex")
 
 
 def scaled(solution: Solution, value: float, point: float) -> Solution:

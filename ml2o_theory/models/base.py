@@ -9,8 +9,6 @@ Parameters φ are one vector of length p: the rule's tensors flattened in name o
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +19,7 @@ from flint import arb_mat
 from jaxtyping import Float
 from torch import Tensor
 
+from ml2o_core.discovery import by_subject
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.optimizers.base import MemorylessRule, Params
 from ml2o_core.tasks.base import Task
@@ -156,14 +155,5 @@ def rule_model(rule: MemorylessRule) -> RuleModel:
 @cache
 def _models(kind: Any) -> dict[type, Any]:
     """Every model of one kind in this package, by the type it is a model of."""
-    import ml2o_theory.models as package
-
-    for info in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{info.name}")
-    pending, found = [kind], {}
-    while pending:
-        member = pending.pop()
-        pending += member.__subclasses__()
-        if "of" in vars(member):
-            found[member.of] = member
+    found = by_subject(kind, "ml2o_theory.models")
     return dict(sorted(found.items(), key=lambda item: item[0].__name__))

@@ -6,14 +6,12 @@ solver `of`; `solvers` finds it, in a file of your own too.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
-from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
+from ml2o_core.discovery import by_subject
 from ml2o_core.tasks.base import Task, TaskBatch
 from ml2o_theory.optima.base import CertifiedOptima
 
@@ -39,19 +37,5 @@ def has_expression(kind: type[Task]) -> bool:
 
 def solvers() -> dict[type[Task], OptimumSolver]:
     """Every solver, by the type of task: those of this package, and those of a user's own files."""
-    _import_all()
-    found: dict[type[Task], OptimumSolver] = {}
-    pending: list[Any] = [OptimumSolver]
-    while pending:
-        member = pending.pop()
-        pending += member.__subclasses__()
-        if "of" in vars(member):
-            found[member.of] = member()
-    return found
-
-
-@cache
-def _import_all() -> None:
-    package = importlib.import_module("ml2o_theory.optima")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    found = by_subject(OptimumSolver, "ml2o_theory.optima")
+    return {kind: solver() for kind, solver in found.items()}
