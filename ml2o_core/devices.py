@@ -47,18 +47,18 @@ def deterministic() -> Iterator[None]:
     products: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
     precisions = [backend.fp32_precision for backend in products]
     threads = torch.get_num_threads()
-    benchmark, strict = cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    # The same as `use_deterministic_algorithms`, which also imports the whole compiler: seconds.
+    benchmark, strict = cudnn.benchmark, torch.get_deterministic_debug_mode()
     try:
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
         cudnn.benchmark = False
         for backend in products:
             backend.fp32_precision = "ieee"
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(strict)
         cudnn.benchmark = benchmark
         for backend, precision in zip(products, precisions, strict=True):
             backend.fp32_precision = precision

@@ -1,23 +1,29 @@
-"""One CVXPY problem, solved by one solver: the point, the value that it reports, its status."""
+"""One CVXPY problem, solved by one solver: the point, the value that it reports, its status.
+
+CVXPY is imported when something is first solved: it takes longer than most commands.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-import cvxpy as cp
 import numpy as np
 
-SOLVERS = (cp.CLARABEL, cp.SCS)
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+SOLVERS = ("CLARABEL", "SCS")
 """An interior point method, and an operator splitting: they share no code and no algorithm."""
 
 _TOLERANCE = 1e-11
 """CLARABEL's default of 1e-8 leaves relative gaps up to 2e-7 at σ = 200; this costs no time."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    cp.CLARABEL: {
+    "CLARABEL": {
         "tol_gap_abs": _TOLERANCE,
         "tol_gap_rel": _TOLERANCE,
         "tol_feas": _TOLERANCE,
@@ -26,13 +32,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "reduced_tol_gap_rel": 1e-8,
         "reduced_tol_feas": 1e-8,
     },
-    cp.SCS: {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000},
+    "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000},
 }
 
 
 def solver_name(solver: str) -> str:
     """What a report calls it."""
-    return f"CVXPY {cp.__version__}, {solver}"
+    return f"CVXPY {version('cvxpy')}, {solver}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Solution:
 
 def solve(problem: cp.Problem, variable: cp.Variable, solver: str) -> Solution:
     """Minimise; whatever goes wrong is in the status."""
+    import cvxpy as cp
+
     try:
         with warnings.catch_warnings():
             # The status says the same.

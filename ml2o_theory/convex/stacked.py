@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import cvxpy as cp
 import numpy as np
 import scipy.sparse
 import torch
@@ -31,6 +30,8 @@ class Stacked:
 
 def stacked_lasso(tasks: TaskBatch, solver: str) -> Stacked:
     """A batch (N,) of LASSO problems with λ > 0, A ≠ 0 and b ≠ 0; points are NaN if it failed."""
+    import cvxpy as cp
+
     begun = time.perf_counter()
     A, b, weight = (tasks.tensors[name].double().cpu() for name in ("A", "b", "weight"))
     a, beta = torch.linalg.matrix_norm(A, 2), b.norm(dim=-1)
