@@ -10,7 +10,8 @@ from analyses.device_parity_compare import Nudge, Place, Values
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.meta.base import MetaGradient
 from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.trainer import initial_params, train, window_loss, window_risk
+from ml2o_core.meta.trainer import initial_params, train
+from ml2o_core.meta.window import WindowRisk, window_loss
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.problems import Problems, sample_problems
@@ -89,9 +90,9 @@ class MetaWindow:
         config = self.config
         problems, params = _problems(config, place, nudge), _params(config, place, nudge)
         carry = begin(config.rule, problems.tasks, problems.start)
-        step = config.meta_gradient(window_risk(config, problems, carry), params)
+        step = config.meta_gradient(WindowRisk(config, problems.tasks, carry), params)
         return {
-            "risk": [place.bring_back(step.risk.value).unsqueeze(1)],
+            "risk": [place.bring_back(step.at_phi.value).unsqueeze(1)],
             "meta-gradient": [place.bring_back(value) for value in step.gradient.values()],
         }
 

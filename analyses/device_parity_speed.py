@@ -10,7 +10,8 @@ import torch
 from pydantic import Field
 
 from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.trainer import initial_params, window_risk
+from ml2o_core.meta.trainer import initial_params
+from ml2o_core.meta.window import WindowRisk
 from ml2o_core.problems import sample_problems
 from ml2o_core.results import SpeedRow, row_id
 from ml2o_core.spec import Spec
@@ -49,7 +50,7 @@ def time_windows(config: TrainConfig, device: torch.device, timing: Timing) -> T
     )
     carry = begin(config.rule, problems.tasks, problems.start)
     params = initial_params(config, device)
-    risk = window_risk(config, problems, carry)
+    risk = WindowRisk(config, problems.tasks, carry)
 
     def window() -> float:
         _synchronize(device)

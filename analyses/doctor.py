@@ -15,7 +15,8 @@ from ml2o_core.checkpoints import load_checkpoint, save_checkpoint
 from ml2o_core.devices import deterministic
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
-from ml2o_core.meta.trainer import Trained, initial_params, train, window_risk
+from ml2o_core.meta.trainer import Trained, initial_params, train
+from ml2o_core.meta.window import WindowRisk
 from ml2o_core.optimizers.base import Params
 from ml2o_core.optimizers.mlp_rule import MLPRule
 from ml2o_core.problems import sample_problems
@@ -126,7 +127,8 @@ def _meta_gradient(device: torch.device) -> tuple[bool, str]:
     problems = sample_problems(
         config.family, seed=0, purpose="doctor", repeats=1, size=4, device=device
     )
-    risk = window_risk(config, problems, begin(config.rule, problems.tasks, problems.start))
+    start = begin(config.rule, problems.tasks, problems.start)
+    risk = WindowRisk(config, problems.tasks, start)
     phi = initial_params(config, device)
     draw = generator(0, purpose="doctor direction")
     direction = {

@@ -66,5 +66,5 @@ def plain_windows(settings: RunSettings) -> int:
     if settings.profile is Profile.PAPER:
         return windows
     if settings.profile is Profile.MATCHED:
-        return (1 + MAML.inner_steps) * windows
+        return MAML().evaluations * windows
     raise InvalidArgument("profile", settings.profile.value, ", ".join(AVAILABLE))

@@ -1,91 +1,64 @@
-"""Checkpoints: a directory with `checkpoint.json` and one safetensors file. No pickle is ever read.
-
-The tensors are written first, under a name made from their SHA-256; then `checkpoint.json`, which
-names them, is put in place in one atomic step. A kill at any moment leaves the old checkpoint or
-the new one, never a mixture. Reading checks the format, the version and the hash.
-"""
+"""Checkpoints: a training that is finished, in a folder (`ml2o_core.bundle` says how)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
-from re import fullmatch
-from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
+from ml2o_core.bundle import Bundle
 from ml2o_core.errors import CheckpointError, InvalidArgument
-from ml2o_core.files import can_hold_files, write_atomically
+from ml2o_core.files import can_hold_files, is_leftover
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import History, Trained, initial_params
+from ml2o_core.training_store import UNFINISHED
 
-FORMAT = "ml2o-trained"
-VERSION = 1
-MANIFEST = "checkpoint.json"
+TRAINED = Bundle("checkpoint.json", "ml2o-trained", 2, "checkpoint")
 
 
 def check_destination(path: str | Path) -> Path:
     """`path`, if a checkpoint could be written there; else `CheckpointError`. Nothing is written.
 
-    What is there already has to be an empty directory or a checkpoint that can be read.
+    What is there already has to be an empty directory, a checkpoint that can be read, or a training
+    that is not finished.
     """
     directory = Path(path)
-    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
-        try:
-            _manifest(directory)
-        except CheckpointError:
-            problem = "exists and is not a checkpoint; choose another path"
-            raise CheckpointError(path, problem) from None
+    if directory.exists() and not _is_ours(directory):
+        raise CheckpointError(path, "exists and is not a checkpoint; choose another path")
     if not can_hold_files(directory):
         raise CheckpointError(path, "not a directory that can be made or written to")
     return directory
 
 
+def _is_ours(directory: Path) -> bool:
+    if not directory.is_dir():
+        return False
+    if all(is_leftover(path) for path in directory.iterdir()) or UNFINISHED.is_in(directory):
+        return True
+    try:
+        TRAINED.read_manifest(directory)
+    except CheckpointError:
+        return False
+    return True
+
+
 def save_checkpoint(path: str | Path, trained: Trained) -> Path:
     """Write `trained` to the directory `path` (made if missing, replaced if a checkpoint)."""
     directory = check_destination(path)
-    directory.mkdir(parents=True, exist_ok=True)
-    payload = save({name: value.cpu().contiguous() for name, value in _tensors(trained).items()})
-    digest = hashlib.sha256(payload).hexdigest()
-    weights = f"tensors-{digest[:16]}.safetensors"
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "config": json.loads(trained.config.model_dump_json()),
-        "tensors": weights,
-        "sha256": digest,
-    }
-    write_atomically(directory / weights, payload)
-    write_atomically(directory / MANIFEST, json.dumps(manifest, indent=2).encode())
-    for old in directory.glob("tensors-*.safetensors"):
-        if old.name != weights:
-            old.unlink()
+    config = json.loads(trained.config.model_dump_json())
+    TRAINED.write(directory, {"config": config}, _tensors(trained))
     return directory
 
 
 def load_checkpoint(path: str | Path) -> Trained:
     """Read what `save_checkpoint` wrote; `CheckpointError` says what is wrong otherwise."""
-    directory = Path(path)
-    manifest = _manifest(directory)
-    weights = manifest["tensors"]
-    if not (isinstance(weights, str) and fullmatch(r"tensors-[0-9a-f]{16}\.safetensors", weights)):
-        raise CheckpointError(path, f"{MANIFEST} does not name its tensors as this program does")
+    manifest, tensors = TRAINED.read(Path(path))
     try:
-        payload = (directory / weights).read_bytes()
-    except OSError:
-        raise CheckpointError(path, f"{weights} is missing") from None
-    if hashlib.sha256(payload).hexdigest() != manifest["sha256"]:
-        raise CheckpointError(path, f"{weights} is damaged or truncated (SHA-256)")
-    try:
-        tensors = load(payload)
-        config = TrainConfig.parse(manifest["config"])
-        return _trained(config, tensors)
+        return _trained(TrainConfig.parse(manifest["config"]), tensors)
     except InvalidArgument as error:
         raise CheckpointError(path, f"its configuration is not valid here: {error}") from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise CheckpointError(path, f"tensors are not those of a trained rule ({error})") from None
 
 
@@ -109,10 +82,13 @@ def _trained(config: TrainConfig, tensors: dict[str, Tensor]) -> Trained:
 
 def _check_layout(trained: Trained) -> None:
     """Refuse tensors that are not as a run of this configuration leaves them."""
-    config = trained.config
-    recorded = {tuple(value.shape) for value in vars(trained.history).values()}
-    if recorded != {(config.windows, config.repeats)}:
+    config, history = trained.config, trained.history
+    by_window = (history.objective, history.risk, history.gradient_norm, history.clipped)
+    if {tuple(value.shape) for value in by_window} != {(config.windows, config.repeats)}:
         raise ValueError("the history is not of windows × repeats")
+    count = len(history.stage)
+    if history.validation.shape != (count, config.repeats) or len(history.validated_at) != count:
+        raise ValueError("the validations are not of validations × repeats")
     if trained.diverged_at.shape != (config.repeats,):
         raise ValueError("diverged_at is not of repeats")
     expected = {name: (v.shape, v.dtype) for name, v in initial_params(config).items()}
@@ -120,25 +96,3 @@ def _check_layout(trained: Trained) -> None:
         raise ValueError(f"the parameters are not those of {config.rule.name}")
     if not all(value.isfinite().all() for value in trained.params.values()):
         raise ValueError("a parameter is not finite")
-
-
-def _manifest(directory: Path) -> dict[str, Any]:
-    if not directory.exists():
-        raise CheckpointError(directory, "no such path")
-    if not (directory / MANIFEST).is_file():  # a pipe or a device could be read for ever
-        raise CheckpointError(directory, f"not a checkpoint (no readable {MANIFEST})")
-    try:
-        manifest = json.loads((directory / MANIFEST).read_bytes())
-    except OSError:
-        raise CheckpointError(directory, f"not a checkpoint (no readable {MANIFEST})") from None
-    except (ValueError, RecursionError):
-        raise CheckpointError(directory, f"{MANIFEST} is damaged or truncated") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise CheckpointError(directory, f"{MANIFEST} is not of format {FORMAT}")
-    if manifest.get("version") != VERSION:
-        version = repr(manifest.get("version"))[:20]
-        raise CheckpointError(directory, f"version {version}; this program reads {VERSION}")
-    missing = {"config", "tensors", "sha256"} - manifest.keys()
-    if missing:
-        raise CheckpointError(directory, f"{MANIFEST} lacks {', '.join(sorted(missing))}")
-    return manifest

@@ -102,7 +102,7 @@ def _memory(run: Run) -> str:
 def _inner(method: MetaGradient) -> str:
     if isinstance(method, MAML):
         return f"exact, inner step α = {method.alpha:g}"
-    return f"{method.name}, {method.inner_steps} inner steps"
+    return f"{method.name}, {method.evaluations} gradients a window"
 
 
 def _outer(run: Run) -> str:

@@ -3,14 +3,15 @@
 The risk is ĝ_T(φ), one window of T steps on one batch (Eq. 3). It is given as a function of φ; the
 replicates live on its leading axis, and since they never mix, the gradient of their sum is each
 replicate's own gradient.
+
+To add a method, write one file in this package with a subclass of `MetaGradient`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -28,24 +29,48 @@ class Risk:
     end: Carry
 
 
-RiskFunction = Callable[[Params], Risk]
+class RiskFunction(Protocol):
+    """φ ↦ ĝ_T(φ) on one window, which starts at `start`, or at a given place.
+
+    `head` names the parameters of the rule's output layer, if it has one.
+    """
+
+    @property
+    def start(self) -> Carry: ...
+
+    @property
+    def head(self) -> tuple[str, ...]: ...
+
+    def __call__(self, params: Params, start: Carry | None = None) -> Risk: ...
 
 
 @dataclass(frozen=True)
 class MetaStep:
-    """One meta-gradient: `objective` is what it descends, shape (R,); `risk` is ĝ_T(φ) at φ."""
+    """One meta-gradient, with the risk at φ and the last one at adapted weights.
 
-    objective: Tensor
-    risk: Risk
+    A method without adapted weights has `at_adapted` = `at_phi`. `at_adapted` is what is descended.
+    """
+
+    at_phi: Risk
+    at_adapted: Risk
     gradient: Params
+
+    @property
+    def objective(self) -> Tensor:
+        """What is descended, shape (R,)."""
+        return self.at_adapted.value
 
 
 class MetaGradient(Registered):
-    """A meta-training method. `inner_steps` counts its extra gradient evaluations per window."""
+    """A meta-training method."""
 
     kind: ClassVar[str] = "meta-gradient"
     package: ClassVar[str] = "ml2o_core.meta"
-    inner_steps: ClassVar[int] = 0
+
+    @property
+    def evaluations(self) -> int:
+        """Gradients ∇ĝ_T that one window costs; a Hessian-vector product counts as none."""
+        return 1
 
     @abstractmethod
     def __call__(self, risk: RiskFunction, params: Params) -> MetaStep:
@@ -63,6 +88,11 @@ def leaves(params: Params) -> Params:
     return {name: value.detach().requires_grad_() for name, value in params.items()}
 
 
-def inner_step(params: Params, gradient: Params, alpha: float) -> Params:
+def inner_step(params: Params, gradient: Params, alpha: float | Tensor) -> Params:
     """T̂(φ) = φ − α ∇ĝ_T(φ)."""
     return {name: params[name] - alpha * gradient[name] for name in params}
+
+
+def along(per_replicate: Tensor, value: Tensor) -> Tensor:
+    """A tensor of shape (R,) shaped to broadcast against `value` of shape (R, …)."""
+    return per_replicate.reshape(-1, *[1] * (value.ndim - 1))

@@ -21,12 +21,15 @@ class FirstOrderMAML(MetaGradient):
     """∇ĝ_T(T̂(φ)) (FOMAML of Finn et al. 2017): Algorithm 1 with I − α∇²ĝ_T replaced by I."""
 
     name: ClassVar[str] = "first-order-maml"
-    inner_steps: ClassVar[int] = 1
     alpha: float = Field(1e-3, ge=0, description="inner step size α")
+
+    @property
+    def evaluations(self) -> int:
+        return 2
 
     def __call__(self, risk: RiskFunction, params: Params) -> MetaStep:
         phi = leaves(params)
         at_phi = risk(phi)
         adapted = leaves(inner_step(phi, gradient_of(at_phi.value, phi), self.alpha))
-        objective = risk(adapted).value
-        return MetaStep(objective, at_phi, gradient_of(objective, adapted))
+        at_adapted = risk(adapted)
+        return MetaStep(at_phi, at_adapted, gradient_of(at_adapted.value, adapted))

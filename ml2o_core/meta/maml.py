@@ -25,12 +25,15 @@ class MAML(MetaGradient):
     """
 
     name: ClassVar[str] = "maml"
-    inner_steps: ClassVar[int] = 1
     alpha: float = Field(1e-3, ge=0, description="inner step size α")
+
+    @property
+    def evaluations(self) -> int:
+        return 2
 
     def __call__(self, risk: RiskFunction, params: Params) -> MetaStep:
         phi = leaves(params)
         at_phi = risk(phi)
         adapted = inner_step(phi, gradient_of(at_phi.value, phi, create_graph=True), self.alpha)
-        objective = risk(adapted).value
-        return MetaStep(objective, at_phi, gradient_of(objective, phi))
+        at_adapted = risk(adapted)
+        return MetaStep(at_phi, at_adapted, gradient_of(at_adapted.value, phi))

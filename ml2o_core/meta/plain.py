@@ -16,4 +16,4 @@ class Plain(MetaGradient):
     def __call__(self, risk: RiskFunction, params: Params) -> MetaStep:
         phi = leaves(params)
         at_phi = risk(phi)
-        return MetaStep(at_phi.value, at_phi, gradient_of(at_phi.value, phi))
+        return MetaStep(at_phi, at_phi, gradient_of(at_phi.value, phi))

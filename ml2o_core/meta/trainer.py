@@ -1,4 +1,4 @@
-"""The descent on φ: Adam on a clipped meta-gradient, for all replicates at once.
+"""The descent on φ: steps along a clipped meta-gradient, for all replicates at once.
 
 Divergence never passes silently. A meta-gradient longer than `clip_norm` is scaled down and
 counted. A replicate whose risk or meta-gradient is no longer finite is *masked*: its parameters
@@ -8,32 +8,42 @@ not exist.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.meta.base import Risk, RiskFunction
-from ml2o_core.meta.config import Objective, TrainConfig
+from ml2o_core.meta.captured import Captured
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.curriculum import Curriculum, Stage
+from ml2o_core.meta.descent import Descent, Layout, clip
+from ml2o_core.meta.state import TrainingState
+from ml2o_core.meta.window import Tensors, WindowProgram, end_of, inputs_of
 from ml2o_core.optimizers.base import Params
 from ml2o_core.problems import Problems, sample_problems
-from ml2o_core.progress import Progress
+from ml2o_core.progress import Progress, Stopped
 from ml2o_core.seeding import generator
-from ml2o_core.unroll import Carry, begin, unroll
+from ml2o_core.unroll import begin
 
 
 @dataclass(frozen=True)
 class History:
-    """A run, window by window, on the CPU; every tensor has shape (K, R).
+    """A run, window by window, on the CPU; every tensor has shape (K, R), unless it says otherwise.
 
     `objective` is what was descended, `risk` is ĝ_T at φ, `gradient_norm` is taken before clipping.
+    `validation` (V, R) are the validations of a curriculum, before the windows `validated_at` (V,)
+    in the stages `stage` (V,).
     """
 
     objective: Tensor
     risk: Tensor
     gradient_norm: Tensor
     clipped: Tensor
+    validation: Tensor
+    validated_at: Tensor
+    stage: Tensor
 
     @property
     def clipped_share(self) -> Tensor:
@@ -56,6 +66,10 @@ class Trained:
         return self.diverged_at < 0
 
 
+Keep = Callable[[TrainingState, bool], None]
+"""Called between two windows with all that a training is, and whether it must be kept now."""
+
+
 def initial_params(config: TrainConfig, device: torch.device | str = "cpu") -> Params:
     """φ_0 of each replicate; the same for every method (common random numbers)."""
     draws = [
@@ -70,97 +84,172 @@ def initial_params(config: TrainConfig, device: torch.device | str = "cpu") -> P
     }
 
 
-def window_loss(losses: Tensor, objective: Objective) -> Tensor:
-    """ĝ_T of each replicate, shape (R,), from a window's losses (R, N, T+1)."""
-    mean = losses.mean(1)
-    return mean[:, 1:].sum(1) if objective == "sum" else mean[:, -1]
-
-
-def window_risk(config: TrainConfig, problems: Problems, carry: Carry) -> RiskFunction:
-    """φ ↦ ĝ_T(φ) on one window from `carry`."""
-
-    def risk(params: Params) -> Risk:
-        window = unroll(
-            config.rule, params, problems.tasks, carry, config.unroll_steps, config.graph
-        )
-        return Risk(window_loss(window.losses, config.objective), window.end)
-
-    return risk
-
-
-def clip(gradient: Params, max_norm: float) -> tuple[Params, Tensor]:
-    """Scale each replicate's gradient to norm ≤ `max_norm`; also the norms before, shape (R,)."""
-    flat = torch.cat([g.reshape(len(g), -1) for g in gradient.values()], dim=1)
-    norm = torch.linalg.vector_norm(flat, dim=1)
-    factor = torch.where(norm > max_norm, max_norm / norm, torch.ones_like(norm))
-    return {name: _along(factor, g) * g for name, g in gradient.items()}, norm
-
-
-def _along(per_replicate: Tensor, value: Tensor) -> Tensor:
-    """A tensor of shape (R,) shaped to broadcast against `value` of shape (R, …)."""
-    return per_replicate.reshape(-1, *[1] * (value.ndim - 1))
-
-
 def train(
     config: TrainConfig,
     init: Params | None = None,
     *,
     device: torch.device | str = "cpu",
+    capture: bool = False,
     progress: Progress | None = None,
     label: str | None = None,
+    resume: TrainingState | None = None,
+    keep: Keep | None = None,
 ) -> Trained:
     """Run `config` from `init` (by default from φ_0), on `device`.
 
     `init` has the leading axis R of `config.repeats`. The result's parameters stay on `device`.
+    `capture` records each window as a CUDA graph and replays it, with the same result.
+
+    A run goes on from the state `resume` of an earlier one, to the last bit as if it had never
+    stopped. `keep` is given the state after every window; it must not change it, and must copy what
+    it wants to hold. If `progress` stops the run (`Stopped`), the state is kept first.
     """
     phi = initial_params(config, device) if init is None else _checked(init, config, device)
-    optimizer = torch.optim.Adam(list(phi.values()), lr=config.learning_rate)
-    alive = torch.ones(config.repeats, dtype=torch.bool, device=device)
-    diverged_at = torch.full((config.repeats,), -1, dtype=torch.int64, device=device)
-    rows: list[tuple[Tensor, ...]] = []
+    layout = Layout.of(phi)
+    descent = Descent(config.descent, config.learning_rate)
+    state = resume or TrainingState.begin(config, descent.begin(layout.join(phi)))
+    run = _Run(config, layout, descent, state, device, capture, progress or Progress())
     label = label or f"{config.purpose} {config.meta_gradient.name}"
-    with (progress or Progress()).task(label, total=config.windows) as advance:
-        for window in range(config.windows):
-            if window % config.windows_per_episode == 0:
-                problems = _episode(config, window // config.windows_per_episode, device)
-                carry = begin(config.rule, problems.tasks, problems.start)
-            step = config.meta_gradient(window_risk(config, problems, carry), phi)
-            carry = step.risk.end.detach()
-            gradient, norm = clip(step.gradient, config.clip_norm)
-            finite = torch.isfinite(step.objective.detach()) & torch.isfinite(norm)
-            diverged_at[alive & ~finite] = window
-            alive &= finite
-            _adam_step(optimizer, phi, gradient, alive)
-            rows.append((step.objective.detach(), step.risk.value.detach(), norm))
-            advance()
-    objective, risk, norm = (torch.stack(column).cpu() for column in zip(*rows, strict=True))
-    history = History(objective, risk, norm, norm > config.clip_norm)
-    return Trained(config, phi, history, diverged_at.cpu())
+    keep = keep or (lambda state, now: None)
+    try:
+        with run.progress.task(label, total=config.windows - state.window) as advance:
+            while state.window < config.windows:
+                run.window()
+                keep(state, False)
+                advance()
+            run.finish()
+    except Stopped:
+        keep(state, True)
+        raise
+    return run.trained()
 
 
-def _episode(config: TrainConfig, episode: int, device: torch.device | str) -> Problems:
-    return sample_problems(
-        config.family,
-        seed=config.seed,
-        purpose=config.purpose,
-        repeats=config.repeats,
-        size=config.batch_size,
-        episode=episode,
-        device=device,
-        dtype=config.dtype,
-    )
+class _Run:
+    """A training that is running."""
 
+    def __init__(
+        self,
+        config: TrainConfig,
+        layout: Layout,
+        descent: Descent,
+        state: TrainingState,
+        device: torch.device | str,
+        capture: bool,
+        progress: Progress,
+    ) -> None:
+        self.config, self.layout, self.descent, self.state = config, layout, descent, state
+        self.device, self.progress = device, progress
+        self._capture = capture
+        self._programs: dict[str, Callable[[Tensors], Tensors]] = {}
+        self._problems: Problems | None = None
 
-def _adam_step(
-    optimizer: torch.optim.Optimizer, phi: Params, gradient: Params, alive: Tensor
-) -> None:
-    """One Adam step on the replicates that are alive; the others keep their parameters."""
-    before = {name: value.clone() for name, value in phi.items()}
-    for name, value in phi.items():
-        value.grad = torch.where(_along(alive, value), gradient[name], 0.0)
-    optimizer.step()
-    for name, value in phi.items():
-        value.copy_(torch.where(_along(alive, value), value, before[name]))
+    def window(self) -> None:
+        """The next window, and what comes before it."""
+        state, config = self.state, self.config
+        if config.curriculum is not None:
+            self._before(config.curriculum)
+        problems = self._episode()
+        if state.carry is None:
+            state.carry = begin(config.rule, problems.tasks, problems.start)
+        inputs = inputs_of(state.learner.phi, problems.tasks, state.carry)
+        found = self._program("meta_step", problems)(inputs)
+        gradient, norm = clip(found["gradient"], config.clip_norm)
+        alive, finite = state.alive, torch.isfinite(found["objective"]) & torch.isfinite(norm)
+        state.diverged_at = torch.where(alive & ~finite, state.window, state.diverged_at)
+        moved = self.descent.step(state.learner, torch.where(finite.unsqueeze(1), gradient, 0.0))
+        state.learner = moved.where(state.alive, state.learner)
+        state.record(found["objective"], found["risk"], norm)
+        state.carry = end_of(found)
+        state.left -= 1
+        state.window += 1
+
+    def finish(self) -> None:
+        """The end of the last stage: the best parameters of each replicate."""
+        if (stage := self.state.stage) is not None:
+            self._validate(stage)
+            self.state.learner = stage.best
+
+    def trained(self) -> Trained:
+        state, seen = self.state, self.state.validations
+        columns = {name: value.cpu() for name, value in state.columns.items()}
+        values = [value.cpu() for value in seen.value]
+        history = History(
+            **columns,
+            clipped=columns["gradient_norm"] > self.config.clip_norm,
+            validation=torch.stack(values) if values else columns["risk"][:0],
+            validated_at=torch.tensor(seen.window, dtype=torch.int64),
+            stage=torch.tensor(seen.stage, dtype=torch.int64),
+        )
+        params = {name: v.clone() for name, v in self.layout.split(state.learner.phi).items()}
+        return Trained(self.config, params, history, state.diverged_at.cpu())
+
+    def _before(self, curriculum: Curriculum) -> None:
+        """Validate where it is due, and pass to the next stage where one is over."""
+        state, config = self.state, self.config
+        assert state.stage is not None
+        stage = state.stage
+        every = curriculum.windows_between(stage.index, config.windows, config.unroll_steps)
+        over = stage.is_over(curriculum, state.window, config.windows)
+        if over or (state.window - stage.began) % every == 0:
+            self._validate(stage)
+        if stage.is_over(curriculum, state.window, config.windows):
+            state.learner = stage.best
+            state.stage = Stage.begin(stage.index + 1, state.window, state.learner)
+            state.left = 0
+            self._validate(state.stage)
+
+    def _validate(self, stage: Stage) -> None:
+        """One batch of fresh problems for one episode of the length that the stage prepares for."""
+        config, state = self.config, self.state
+        assert config.curriculum is not None
+        problems = self._draw(f"{config.purpose} validation", stage.index)
+        carry = begin(config.rule, problems.tasks, problems.start)
+        program = self._program("forward", problems)
+        windows = config.curriculum.windows_per_episode(stage.index + 1, config.unroll_steps)
+        total = torch.zeros_like(state.learner.phi[:, 0])
+        with self.progress.task("validate", windows) as advance:
+            for _ in range(windows):
+                found = program(inputs_of(state.learner.phi, problems.tasks, carry))
+                total, carry = total + found["risk"] / windows, end_of(found)
+                advance()
+        stage.validated(state.learner, total, state.alive)
+        state.validations.add(state.window, stage.index, total)
+
+    def _episode(self) -> Problems:
+        """The problems of the current episode, which begins here if the last one is over."""
+        state, config = self.state, self.config
+        if state.left == 0:
+            state.left, state.carry, self._problems = self._windows_per_episode(), None, None
+            state.episodes += 1
+        if self._problems is None:
+            self._problems = self._draw(config.purpose, state.episodes - 1)
+        return self._problems
+
+    def _windows_per_episode(self) -> int:
+        config, stage = self.config, self.state.stage
+        if config.curriculum is None or stage is None:
+            return config.windows_per_episode
+        return config.curriculum.windows_per_episode(stage.index, config.unroll_steps)
+
+    def _draw(self, purpose: str, episode: int) -> Problems:
+        config = self.config
+        return sample_problems(
+            config.family,
+            seed=config.seed,
+            purpose=purpose,
+            repeats=config.repeats,
+            size=config.batch_size,
+            episode=episode,
+            device=self.device,
+            dtype=config.dtype,
+        )
+
+    def _program(self, name: str, problems: Problems) -> Callable[[Tensors], Tensors]:
+        if name not in self._programs:
+            program = WindowProgram(self.config, self.layout, problems.tasks.task_type)
+            function = getattr(program, name)
+            self._programs[name] = Captured(function) if self._capture else function
+        return self._programs[name]
 
 
 def _checked(init: Params, config: TrainConfig, device: torch.device | str) -> Params:

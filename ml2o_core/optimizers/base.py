@@ -47,6 +47,11 @@ class UpdateRule(Registered):
     package: ClassVar[str] = "ml2o_core.optimizers"
     learned: ClassVar[bool] = True
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the parameters of the output layer; empty where there is no such layer."""
+        return ()
+
     @abstractmethod
     def init_params(self, generator: torch.Generator) -> Params:
         """Draw φ_0 (float64)."""

@@ -41,6 +41,10 @@ class MLPRule(MemorylessRule):
             raise InvalidArgument("dim", self.dim, allowed)
         return self
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        return (f"weight_{self.depth}", f"bias_{self.depth}")
+
     def init_params(self, generator: torch.Generator) -> Params:
         """Uniform on ±1/√inputs, layer by layer (PyTorch's initialisation of a linear layer)."""
         ends = self.dim or 1

@@ -43,6 +43,10 @@ class RNNprop(UpdateRule):
     epsilon: float = Field(1e-8, gt=0, description="ε in g / (√v̂ + ε)")
     forget_bias: float = Field(1.0, description="added to the initial bias of the forget gate")
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        return ("output_weight", "output_bias")
+
     def init_params(self, generator: torch.Generator) -> Params:
         """Uniform on ±1/√H, PyTorch's initialisation of an LSTM, plus the forget gate's bias."""
         H = self.hidden

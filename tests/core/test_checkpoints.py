@@ -77,9 +77,9 @@ def test_what_is_not_a_checkpoint_is_refused_by_name(trained: Trained, tmp_path:
     refused(path, "version 99")
     rewritten(config=manifest["config"] | {"unknown": 1})
     refused(path, "configuration")
-    rewritten(tensors=f"tensors-{0:016x}.safetensors")
+    rewritten(tensors=f"checkpoint-{0:016x}.safetensors")
     refused(path, "missing")
-    for name in ("../a", "a\0b", "/dev/zero", "tensors-.safetensors", ["x"], 5):
+    for name in ("../a", "a\0b", "/dev/zero", "checkpoint-.safetensors", ["x"], 5):
         rewritten(tensors=name)
         refused(path, "does not name its tensors")
     for family in ("lasso", {"name": ["lasso"]}, {"name": {"name": "lasso"}}, None):
@@ -98,7 +98,7 @@ def with_tensors(path: Path, **changes: torch.Tensor | None) -> None:
     tensors = load_file(path / manifest["tensors"]) | changes
     payload = save({name: value for name, value in tensors.items() if value is not None})
     digest = hashlib.sha256(payload).hexdigest()
-    file = f"tensors-{digest[:16]}.safetensors"
+    file = f"checkpoint-{digest[:16]}.safetensors"
     (path / file).write_bytes(payload)
     manifest |= {"tensors": file, "sha256": digest}
     (path / "checkpoint.json").write_text(json.dumps(manifest))

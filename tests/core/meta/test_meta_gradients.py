@@ -17,7 +17,7 @@ from ml2o_core.meta.base import MetaGradient, Risk
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
-from ml2o_core.meta.trainer import window_loss
+from ml2o_core.meta.window import window_loss
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.mlp_rule import MLPRule

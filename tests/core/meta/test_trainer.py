@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.meta.base import MetaGradient, MetaStep, RiskFunction
+from ml2o_core.meta.base import MetaGradient, MetaStep, Risk, RiskFunction
 from ml2o_core.meta.config import TrainConfig, adaptation
+from ml2o_core.meta.descent import clip
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
-from ml2o_core.meta.trainer import clip, initial_params, train, window_loss
+from ml2o_core.meta.trainer import initial_params, train
+from ml2o_core.meta.window import window_loss
 from ml2o_core.optimizers.adam import Adam
 from ml2o_core.optimizers.base import Params
 from ml2o_core.optimizers.gain import LinearGain
@@ -145,11 +147,9 @@ def test_window_loss_is_the_sum_over_the_window_or_its_end() -> None:
 
 
 def test_clipping_scales_long_gradients_alone_and_is_counted() -> None:
-    gradient = {"a": torch.tensor([[3.0, 0.0], [0.3, 0.0]]), "b": torch.tensor([4.0, 0.4])}
-    clipped, norm = clip(gradient, 1.0)
+    clipped, norm = clip(torch.tensor([[3.0, 0.0, 4.0], [0.3, 0.0, 0.4]]), 1.0)
     torch.testing.assert_close(norm, torch.tensor([5.0, 0.5]))
-    torch.testing.assert_close(clipped["a"], torch.tensor([[0.6, 0.0], [0.3, 0.0]]))
-    torch.testing.assert_close(clipped["b"], torch.tensor([0.8, 0.4]))
+    torch.testing.assert_close(clipped, torch.tensor([[0.6, 0.0, 0.8], [0.3, 0.0, 0.4]]))
     history = train(SMALL.with_changes(clip_norm=1e-6)).history
     assert history.clipped.all()
     assert (history.clipped_share == 1).all()
@@ -207,7 +207,7 @@ class Spoiled(MetaGradient):
             target = objective if self.what == "objective" else gradient["gain"]
             target[1] = torch.inf
         self.calls.append(len(self.calls))
-        return MetaStep(objective, step.risk, gradient)
+        return MetaStep(step.at_phi, Risk(objective, step.at_phi.end), gradient)
 
 
 @pytest.mark.parametrize("what", ["objective", "gradient"])

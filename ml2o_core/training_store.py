@@ -1,0 +1,127 @@
+"""A training that is not finished, kept in a folder: a kill at any moment loses seconds, no more.
+
+The state is written between two windows, at most every `seconds`, and whenever the run is stopped.
+What goes on from it gives the same bytes as a run that was never stopped, on the same device: so
+the state belongs to one configuration, one kind of device and one version of torch, and to another
+it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ml2o_core.bundle import Bundle
+from ml2o_core.errors import CheckpointError
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.descent import Descent, Layout
+from ml2o_core.meta.state import TrainingState
+from ml2o_core.meta.trainer import initial_params
+from ml2o_core.problems import sample_problems
+from ml2o_core.unroll import begin
+
+UNFINISHED = Bundle("training.json", "ml2o-training", 1, "training that was stopped")
+
+SECONDS = 20.0
+"""Between two states that are kept."""
+
+
+class TrainingStore:
+    """Where the state of one training is kept. An instance is a `Keep` of `train`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        config: TrainConfig,
+        device: torch.device | str = "cpu",
+        *,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.directory, self.config, self.device = directory, config, torch.device(device)
+        self._seconds, self._clock = seconds, clock
+        self._next = clock() + seconds
+        self._belongs_to = {
+            "config": json.loads(config.model_dump_json()),
+            "device": self.device.type,
+            "torch": str(torch.__version__),
+        }
+
+    def __call__(self, state: TrainingState, now: bool) -> None:
+        """Keep the state, if it must be or if the time has come."""
+        if not (now or self._clock() >= self._next):
+            return
+        values = {**self._belongs_to, "state": state.numbers()}
+        UNFINISHED.write(self.directory, values, state.tensors())
+        self._next = self._clock() + self._seconds
+
+    def load(self) -> TrainingState | None:
+        """The state that was kept, or None; `CheckpointError` if it cannot be gone on from."""
+        if not UNFINISHED.is_in(self.directory):
+            return None
+        manifest, tensors = UNFINISHED.read(self.directory)
+        for name, value in self._belongs_to.items():
+            if manifest.get(name) != value:
+                raise CheckpointError(self.directory, _foreign(name, manifest.get(name), value))
+        try:
+            state = TrainingState.restore(
+                manifest["state"], {name: v.to(self.device) for name, v in tensors.items()}
+            )
+            _check(state, self.config)
+        except (KeyError, TypeError, ValueError) as error:
+            problem = f"tensors are not those of a training ({error})"
+            raise CheckpointError(self.directory, problem) from None
+        return state
+
+    def clear(self) -> None:
+        """The training is finished."""
+        UNFINISHED.remove(self.directory)
+
+
+def _foreign(name: str, found: object, here: object) -> str:
+    """What of the kept training is not as it is here."""
+    again = "finish it with its own settings, or choose another folder"
+    if not (isinstance(found, Mapping) and isinstance(here, Mapping)):
+        return f"an unfinished training with {name} {found!r}, not {here!r}; {again}"
+    different = [key for key in {**here, **found} if found.get(key) != here.get(key)]
+    key = different[0]
+    return f"an unfinished training with {key} = {found.get(key)!r}, not {here.get(key)!r}; {again}"
+
+
+def _check(state: TrainingState, config: TrainConfig) -> None:
+    """Refuse tensors and numbers that no training of this configuration leaves."""
+    if not 0 <= state.window <= config.windows:
+        raise ValueError(f"window {state.window} of {config.windows}")
+    phi = initial_params(config)
+    descent = Descent(config.descent, config.learning_rate)
+    fresh = TrainingState.begin(config, descent.begin(Layout.of(phi).join(phi)))
+    if state.carry is not None:
+        fresh.carry = begin(config.rule, *_first(config))
+    expected, found = _shapes(fresh.tensors()), _shapes(state.tensors())
+    found.pop("validations", None)
+    if expected != found:
+        names = {*expected, *found}
+        wrong = sorted(name for name in names if expected.get(name) != found.get(name))
+        raise ValueError(f"{wrong[0]}: {found.get(wrong[0])}, not {expected.get(wrong[0])}")
+
+
+def _first(config: TrainConfig) -> tuple[Any, Tensor]:
+    problems = sample_problems(
+        config.family,
+        seed=config.seed,
+        purpose=config.purpose,
+        repeats=config.repeats,
+        size=config.batch_size,
+        dtype=config.dtype,
+    )
+    return problems.tasks, problems.start
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
