@@ -64,7 +64,7 @@ def trajectory(
     if steps < 1:
         raise InvalidArgument("steps", steps, "an integer ≥ 1")
     state = rule.init_state(task, x) if state is None else state
-    iterates, losses = [x], [task.loss(x)]
+    start, iterates, moves = x, [x], []
     for _ in range(steps):
         with nullcontext() if graph is GraphMode.FULL else torch.no_grad():
             z = rule.observe(task, x, state)
@@ -73,10 +73,18 @@ def trajectory(
             z = {k: v.detach() if isinstance(v, Tensor) else v for k, v in z.items()}
         with torch.no_grad() if graph is GraphMode.NONE else nullcontext():
             d, state = rule.update(z, state, params)
-            x = x + d
-            iterates.append(x)
-            losses.append(task.loss(x))
-    return Trajectory(torch.stack(iterates), torch.stack(losses), state)
+        moves.append(d)
+        x = x + (d if graph is GraphMode.FULL else d.detach())
+        iterates.append(x)
+    path = torch.stack(iterates)
+    if graph is GraphMode.DETACHED:
+        # z_t does not lead back to x_t, so x_t = x_0 + Σ d_s is all of its history: one sum for the
+        # whole run instead of a chain of T. The difference is 0, and has the sum's derivative.
+        history = torch.stack([start, *moves]).cumsum(0)
+        path = path.detach() + (history - history.detach())
+    with torch.no_grad() if graph is GraphMode.NONE else nullcontext():
+        losses = vmap(task.loss)(path)
+    return Trajectory(path, losses, state)
 
 
 @dataclass(frozen=True)

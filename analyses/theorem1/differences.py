@@ -38,6 +38,7 @@ from analyses.theorem1.training import (
     Adapted,
     TrainingPair,
     adapt_pair,
+    adaptation_windows,
     fit_row,
     sizes,
     train_pair,
@@ -67,7 +68,7 @@ __all__ = ["DifferencesConfig", "blocks", "configuration", "findings", "rows"]
 SIGMAS = (10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 """Figure 4's."""
 
-QUICK_SIGMAS = (10.0, 50.0, 100.0, 200.0)
+QUICK_SIGMAS = (10.0, 100.0, 200.0)
 
 
 class DifferencesConfig(Spec):
@@ -94,6 +95,7 @@ def configuration(settings: RunSettings) -> DifferencesConfig:
     return DifferencesConfig(
         training=training_pair(settings),
         sigmas=QUICK_SIGMAS if quick else SIGMAS,
+        adaptation_windows=adaptation_windows(settings),
         test_steps=here.test_steps,
         test_size=here.test_size,
         pairs=4 if quick else 16,

@@ -40,6 +40,7 @@ from analyses.theorem1.training import (
     Adapted,
     TrainingPair,
     adapt_pair,
+    adaptation_windows,
     fit_row,
     in_float64,
     replicates,
@@ -92,16 +93,16 @@ def configuration(settings: RunSettings) -> ExperimentConfig:
     target = Lasso.normal(ExperimentConfig.model_fields["sigma"].default)
     return ExperimentConfig(
         training=pair,
-        adaptation=adaptation(pair.meta, target),
+        adaptation=adaptation(pair.meta, target, adaptation_windows(settings)),
         direct=pair.meta.with_changes(
             family=target,
             meta_gradient=Plain(),
-            windows=5 if quick else pair.plain_windows,
+            windows=here.windows if quick else pair.plain_windows,
             windows_per_episode=1,
             objective="final",
         ),
         test_size=here.test_size,
-        pairs=4 if quick else 16,
+        pairs=2 if quick else 16,
         curvature_horizon=2 if quick else 10,
     )
 

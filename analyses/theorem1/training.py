@@ -31,7 +31,7 @@ PAIR = ("m-l2o", "tl")
 TRAINING = Lasso.uniform_mixture()
 """Task 1: what both are meta-trained on."""
 
-QUICK = Size(windows=3, repeats=3, batch_size=8, test_steps=25, test_size=8)
+QUICK = Size(windows=2, repeats=3, batch_size=8, test_steps=25, test_size=8)
 """Less than any figure trains: it shows that every number can be computed, and no more."""
 
 
@@ -44,6 +44,15 @@ class TrainingPair(Spec):
 
 STANDARD = Size(windows=200, repeats=3, batch_size=64, test_steps=200, test_size=64)
 """What lets the whole report end within half an hour on two cores, 10,000 trials included."""
+
+
+ADAPTATION_WINDOWS = 5
+"""The paper's adaptation steps, one window each."""
+
+
+def adaptation_windows(settings: RunSettings) -> int:
+    """Fewer in the quick preset, which takes as many windows as its training."""
+    return QUICK.windows if settings.preset is Preset.QUICK else ADAPTATION_WINDOWS
 
 
 def sizes(settings: RunSettings) -> Size:
