@@ -1,41 +1,53 @@
 """What the profiles and presets resolve to: whose settings, and how much is computed.
 
 The profiles are those of the paper, of its authors' released code, and our matched one, in which
-every method spends the same number of gradient evaluations. The released profile trains on the next
-window's gradient, which this version does not have yet; artefacts leave it out of their `profiles`.
+every method spends the same number of gradient evaluations. A `Plan` is a profile at a preset's
+size for one kind of tasks: the training of M-L2O, that of TL and DT, and how all of them adapt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pydantic import Field
+
 from analyses.settings import Preset, Profile, RunSettings
-from ml2o_core.errors import InvalidArgument
-from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.base import MetaGradient
+from ml2o_core.meta.config import TrainConfig, adaptation
+from ml2o_core.meta.curriculum import LENGTHS, Curriculum
 from ml2o_core.meta.maml import MAML
+from ml2o_core.meta.next_window import NextWindow
+from ml2o_core.meta.plain import Plain
 from ml2o_core.optimizers.rnnprop import RNNprop
+from ml2o_core.spec import Spec
 from ml2o_core.tasks.base import TaskFamily
+from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.tasks.least_squares import LeastSquaresFamily
+
+ALPHA = 1e-3
+"""The inner step of Algorithm 1."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """K windows of M-L2O, replicates, problems a batch, and the test, of a preset."""
+    """K windows of M-L2O, replicates, problems a batch, the curriculum, and the test, of a preset.
+
+    Without lengths there is no curriculum, and every episode has five windows.
+    """
 
     windows: int
     repeats: int
     batch_size: int = 128
     test_steps: int = 500
     test_size: int = 128
+    lengths: tuple[int, ...] = ()
 
 
 SIZES = {
     Preset.QUICK: Size(windows=60, repeats=3, batch_size=32, test_size=32),
-    Preset.STANDARD: Size(windows=600, repeats=10),
-    Preset.PAPER: Size(windows=5000, repeats=10),
+    Preset.STANDARD: Size(windows=300, repeats=10, batch_size=64, lengths=LENGTHS[:3]),
+    Preset.PAPER: Size(windows=5000, repeats=10, lengths=LENGTHS),
 }
-
-AVAILABLE = (Profile.PAPER, Profile.MATCHED)
-"""Profiles that training experiments can be run under."""
 
 
 def size(settings: RunSettings) -> Size:
@@ -44,27 +56,48 @@ def size(settings: RunSettings) -> Size:
     return replace(preset, repeats=settings.repeats or preset.repeats)
 
 
-def meta_training(settings: RunSettings, family: TaskFamily) -> TrainConfig:
-    """M-L2O's training on `family`: Algorithm 1 with the exact one-step meta-gradient."""
-    return TrainConfig(
-        family=family,
-        rule=RNNprop(),
-        meta_gradient=MAML(alpha=1e-3),
-        windows=size(settings).windows,
-        repeats=size(settings).repeats,
-        batch_size=size(settings).batch_size,
+class Plan(Spec):
+    """The trainings and the adaptation that a profile resolves to."""
+
+    meta: TrainConfig = Field(description="M-L2O's training")
+    plain: TrainConfig = Field(description="training of TL and DT")
+    adaptation_windows: int = Field(5, ge=1, description="adaptation steps, one window each")
+    adaptation_episode: int = Field(5, ge=1, description="of them in one episode")
+
+    def adapting(self, family: TaskFamily, **changes: object) -> TrainConfig:
+        """Adaptation to `family`, for every method that adapts."""
+        episode = {"windows_per_episode": self.adaptation_episode}
+        return adaptation(self.meta, family, self.adaptation_windows, **{**episode, **changes})
+
+
+def plan(
+    settings: RunSettings,
+    kind: type[LeastSquaresFamily] = Lasso,
+    *,
+    meta_gradient: MetaGradient | None = None,
+    unroll_steps: int = 20,
+) -> Plan:
+    """The profile's plan at the preset's size; `meta_gradient` takes the place of the profile's.
+
+    In the matched profile plain training has as many windows more as the meta-gradient has further
+    evaluations of ∇ĝ_T.
+    """
+    here, released = size(settings), settings.profile is Profile.RELEASED
+    meta = TrainConfig(
+        family=kind.normal_mixture() if released else kind.uniform_mixture(),
+        rule=RNNprop(projection=True, layers=2) if released else RNNprop(),
+        meta_gradient=meta_gradient or (NextWindow(alpha=ALPHA) if released else MAML(alpha=ALPHA)),
+        windows=here.windows,
+        unroll_steps=unroll_steps,
+        curriculum=Curriculum(lengths=here.lengths) if here.lengths else None,
+        repeats=here.repeats,
+        batch_size=here.batch_size,
         seed=settings.seed,
     )
-
-
-def plain_windows(settings: RunSettings) -> int:
-    """Windows of TL and DT: as many as M-L2O's (paper), or as many gradient evaluations (matched).
-
-    An exact or first-order MAML window evaluates the risk twice, at φ and at T̂(φ).
-    """
-    windows = size(settings).windows
-    if settings.profile is Profile.PAPER:
-        return windows
-    if settings.profile is Profile.MATCHED:
-        return MAML().evaluations * windows
-    raise InvalidArgument("profile", settings.profile.value, ", ".join(AVAILABLE))
+    factor = meta.meta_gradient.evaluations if settings.profile is Profile.MATCHED else 1
+    family = kind.frozen_mixture(count=here.batch_size) if released else meta.family
+    plain = meta.with_changes(
+        meta_gradient=Plain(), family=family, windows=factor * here.windows
+    )
+    steps = {"adaptation_windows": 50} if released else {}
+    return Plan(meta=meta, plain=plain, **steps)

@@ -8,18 +8,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analyses.artefact import Artefact
-from analyses.piece_store import FOLDER, PieceStore, is_piece_folder
+from analyses.piece_store import FOLDER as PIECES
+from analyses.piece_store import PieceStore, is_piece_folder
 from analyses.pieces import PiecewiseArtefact
 from analyses.progress import TimeLimited
 from analyses.provenance import collect
 from analyses.publish import render
-from analyses.settings import RunSettings
+from analyses.settings import Preset, RunSettings
+from analyses.trained import TrainedArtefact
+from analyses.trainings import FOLDER as TRAININGS
+from analyses.trainings import Trainings, is_trainings_folder
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.files import can_hold_files, is_leftover, remove_leftovers
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.results import Results, Row
 from ml2o_core.results.store import is_curve_file, is_stored_run
+
+
+FOLDERS = {PIECES: is_piece_folder, TRAININGS: is_trainings_folder}
+"""What a run keeps beside its results, and how such a folder is told from another."""
 
 
 def run_artefacts(
@@ -54,6 +62,9 @@ def run_artefacts(
         listener = TimeLimited(listener, settings.time_limit)
     with deterministic():
         provenance = collect(settings, device, datetime.now(UTC))
+    # What takes seconds is not worth a file.
+    kept = None if settings.preset is Preset.QUICK else Path(out) / TRAININGS
+    trainings = Trainings(kept, device, listener)
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     not_run = dict(left_out or {})
@@ -63,7 +74,7 @@ def run_artefacts(
             if isinstance(listener, TimeLimited):
                 listener.check()
             with deterministic():
-                found = _run(artefact, settings, listener, stores)
+                found = _run(artefact, settings, listener, stores, trainings)
         except Stopped as stopped:
             not_run[artefact.name] = str(stopped)
             if isinstance(artefact, PiecewiseArtefact):
@@ -96,10 +107,10 @@ def check_destination(out: Path | str) -> None:
 def _is_ours(folder: Path) -> bool:
     """Whether a run may write into the folder: it is empty, or holds what runs leave."""
     entries = list(folder.iterdir())
-    if any(path.name == FOLDER and not is_piece_folder(path) for path in entries):
+    if any(path.name in FOLDERS and not FOLDERS[path.name](path) for path in entries):
         return False
     return is_stored_run(folder) or all(
-        path.name == FOLDER or is_curve_file(path) or is_leftover(path) for path in entries
+        path.name in FOLDERS or is_curve_file(path) or is_leftover(path) for path in entries
     )
 
 
@@ -108,9 +119,12 @@ def _run(
     settings: RunSettings,
     progress: Progress,
     stores: Mapping[str, PieceStore],
+    trainings: Trainings,
 ) -> Sequence[Row]:
     if isinstance(artefact, PiecewiseArtefact):
         return artefact.resume(settings, progress, stores[artefact.name])
+    if isinstance(artefact, TrainedArtefact):
+        return artefact.run_trained(settings, progress, trainings)
     return artefact.run(settings, progress)
 
 

@@ -47,7 +47,7 @@ def save_checkpoint(path: str | Path, trained: Trained) -> Path:
     """Write `trained` to the directory `path` (made if missing, replaced if a checkpoint)."""
     directory = check_destination(path)
     config = json.loads(trained.config.model_dump_json())
-    TRAINED.write(directory, {"config": config}, _tensors(trained))
+    TRAINED.write(directory, {"config": config, "device": trained.device}, _tensors(trained))
     return directory
 
 
@@ -55,7 +55,7 @@ def load_checkpoint(path: str | Path) -> Trained:
     """Read what `save_checkpoint` wrote; `CheckpointError` says what is wrong otherwise."""
     manifest, tensors = TRAINED.read(Path(path))
     try:
-        return _trained(TrainConfig.parse(manifest["config"]), tensors)
+        return _trained(TrainConfig.parse(manifest["config"]), tensors, str(manifest["device"]))
     except InvalidArgument as error:
         raise CheckpointError(path, f"its configuration is not valid here: {error}") from None
     except (KeyError, ValueError) as error:
@@ -68,14 +68,14 @@ def _tensors(trained: Trained) -> dict[str, Tensor]:
     return params | history | {"diverged_at": trained.diverged_at}
 
 
-def _trained(config: TrainConfig, tensors: dict[str, Tensor]) -> Trained:
+def _trained(config: TrainConfig, tensors: dict[str, Tensor], device: str) -> Trained:
     params = {
         name.removeprefix("params."): value
         for name, value in tensors.items()
         if name.startswith("params.")
     }
     history = History(**{key: tensors[f"history.{key}"] for key in History.__dataclass_fields__})
-    trained = Trained(config, params, history, tensors["diverged_at"])
+    trained = Trained(config, params, history, tensors["diverged_at"], device)
     _check_layout(trained)
     return trained
 

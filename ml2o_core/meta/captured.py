@@ -7,6 +7,7 @@ every bit of the result.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,9 @@ Tensors = dict[str, Tensor]
 
 WARM_UP = 3
 """Calls before the recording, in which libraries allocate what they need; PyTorch's advice."""
+
+_RECORDING = threading.Lock()
+"""One recording at a time: it synchronizes the device, which no other may be recorded through."""
 
 
 class Captured:
@@ -28,10 +32,12 @@ class Captured:
         self._outputs: Tensors = {}
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        graph = self._graph or self._record(inputs)
+        if self._graph is None:
+            with _RECORDING:
+                self._graph = self._record(inputs)
         for name, value in inputs.items():
             self._inputs[name].copy_(value)
-        graph.replay()
+        self._graph.replay()
         return {name: value.clone() for name, value in self._outputs.items()}
 
     def _record(self, inputs: Tensors) -> torch.cuda.CUDAGraph:
@@ -43,7 +49,6 @@ class Captured:
                 self._function(self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._outputs = self._function(self._inputs)
-        self._graph = graph
         return graph

@@ -9,7 +9,8 @@ not exist.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -53,12 +54,20 @@ class History:
 
 @dataclass(frozen=True)
 class Trained:
-    """φ of R replicates after a run. `diverged_at` (R,): the window of divergence, or −1."""
+    """φ of R replicates after a run. `diverged_at` (R,): the window of divergence, or −1.
+
+    `device` is the kind of device that it was trained on, wherever the parameters are now.
+    """
 
     config: TrainConfig
     params: Params
     history: History
     diverged_at: Tensor
+    device: str = "cpu"
+
+    def to(self, device: torch.device | str) -> Self:
+        """With the parameters on another device."""
+        return replace(self, params={name: v.to(device) for name, v in self.params.items()})
 
     @property
     def converged(self) -> Tensor:
@@ -181,7 +190,8 @@ class _Run:
             stage=torch.tensor(seen.stage, dtype=torch.int64),
         )
         params = {name: v.clone() for name, v in self.layout.split(state.learner.phi).items()}
-        return Trained(self.config, params, history, state.diverged_at.cpu())
+        kind = torch.device(self.device).type
+        return Trained(self.config, params, history, state.diverged_at.cpu(), kind)
 
     def _before(self, curriculum: Curriculum) -> None:
         """Validate where it is due, and pass to the next stage where one is over."""

@@ -1,0 +1,198 @@
+"""The meta-trainings behind the paper's figures: TL and DT, M-L2O exact and first order.
+
+Run alone, it does the work that takes hours on a CPU and minutes on a GPU; the figures then find
+the trained rules in the same folder. On a GPU the trainings run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from analyses.artefact import Chapter, Finding, main
+from analyses.profiles import ALPHA, plan
+from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
+from analyses.settings import Preset, Profile, RunSettings
+from analyses.trained import TrainedArtefact
+from analyses.trainings import Trainings
+from ml2o_core.devices import resolve_device
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.first_order import FirstOrderMAML
+from ml2o_core.meta.trainer import Trained
+from ml2o_core.progress import Progress
+from ml2o_core.results import CurveRow, FitRow, Results, Row, row_id
+from ml2o_core.results.vocabulary import Scale
+from ml2o_core.spec import Spec
+from ml2o_core.statistics import mean_band
+from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.tasks.quadratic import Quadratic
+
+SIDE_BY_SIDE = 3
+"""Trainings that share a GPU."""
+
+RISK, VALIDATION = "ln mean risk of 25 windows", "ln validation"
+CHUNK = 25
+"""Windows that one point of a curve is the mean of."""
+
+KINDS = {"LASSO": Lasso, "Quadratic": Quadratic}
+
+
+class TrainingsConfig(Spec):
+    """Every training, resolved, by its name."""
+
+    trainings: dict[str, TrainConfig] = Field(min_length=1)
+
+
+class Training(TrainedArtefact):
+    """The trained rules of a profile."""
+
+    name: ClassVar[str] = "training"
+    title: ClassVar[str] = "Meta-training: how the rules were trained"
+    chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
+    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+
+    def configuration(self, settings: RunSettings) -> TrainingsConfig:
+        found: dict[str, TrainConfig] = {}
+        for title, kind in KINDS.items():
+            profile = plan(settings, kind)
+            found[f"{title}, TL and DT"] = profile.plain
+            found[f"{title}, M-L2O"] = profile.meta
+            if settings.profile is Profile.PAPER:
+                first = plan(settings, kind, meta_gradient=FirstOrderMAML(alpha=ALPHA))
+                found[f"{title}, first-order M-L2O"] = first.meta
+        return TrainingsConfig(trainings=found)
+
+    def run_trained(
+        self, settings: RunSettings, progress: Progress, trainings: Trainings
+    ) -> Sequence[Row]:
+        configs = self.configuration(settings).trainings
+        side_by_side = SIDE_BY_SIDE if resolve_device(settings.device).type == "cuda" else 1
+        done = trainings.get_all(list(configs.values()), side_by_side)
+        rows: list[Row] = []
+        for name, run in zip(configs, done, strict=True):
+            rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
+        return rows
+
+    def findings(self, results: Results) -> Sequence[Finding]:
+        diverged = [row for row in results.fits if row.diverged]
+        count = sum(row.diverged for row in diverged)
+        total = sum(row.repeats for row in results.fits)
+        text = f"Of {total} trained replicates {count or 'none'} diverged in meta-training."
+        return [Finding(text, tuple(row.id for row in diverged or results.fits))]
+
+    def section(self, results: Results) -> Section:
+        curves = list(results.curves)
+        roles = dict.fromkeys([curve.method for curve in curves], Role.LEARNED)
+        figures = [
+            LineFigure(
+                id=f"training-{key}",
+                caption=caption,
+                description=f"{caption} One curve for each training, with a band over the seeds.",
+                x_label="window",
+                y_label=quantity,
+                curves=tuple(curve for curve in curves if curve.quantity == quantity),
+                roles=roles,
+                y_range="own",
+            )
+            for key, quantity, caption in (
+                ("risk", RISK, "The risk of the windows that are trained on."),
+                ("validation", VALIDATION, "The validations of the curriculum, stage after stage."),
+            )
+            if any(curve.quantity == quantity for curve in curves)
+        ]
+        return Section(
+            (
+                Text(
+                    "Training tasks, rule, budget and meta-gradient are the profile's. The length "
+                    "of an episode grows by the curriculum: a new length makes the risk jump, "
+                    "because the windows of a long episode lie nearer to its optimum, and because "
+                    "what follows the last validation of a stage is undone where it was no better."
+                ),
+                RowTable.of(
+                    "The trainings.",
+                    results.fits,
+                    {
+                        "training": "method",
+                        "procedure": "how",
+                        "windows": "windows",
+                        "replicates": "repeats",
+                        "diverged": "diverged",
+                        "clipped": "clipped_share",
+                    },
+                ),
+                *figures,
+            )
+        )
+
+
+def fit_row(artefact: str, name: str, run: Trained) -> FitRow:
+    """How the parameters came about."""
+    config = run.config
+    lengths = config.curriculum.lengths if config.curriculum else ()
+    episodes = f", episodes of {lengths[0]} to {lengths[-1]} steps" if lengths else ""
+    return FitRow(
+        id=row_id(artefact, name),
+        artefact=artefact,
+        method=name,
+        stage="meta-training",
+        how=f"{config.meta_gradient.name} on {config.family.name}, {config.descent} "
+        f"{config.learning_rate:g}, T = {config.unroll_steps}{episodes}; on {run.device}",
+        windows=config.windows,
+        repeats=config.repeats,
+        diverged=int((~run.converged).sum()),
+        clipped_share=float(run.history.clipped_share.mean()),
+    )
+
+
+def _curves(artefact: str, name: str, run: Trained) -> list[CurveRow]:
+    kept, history = run.converged, run.history
+    if not kept.any():
+        return []
+    panel, method = name.split(", ", 1)
+    risk = history.risk[:, kept].double()
+    whole = len(risk) // CHUNK * CHUNK
+    found = []
+    if whole:
+        means = risk[:whole].reshape(-1, CHUNK, risk.shape[1]).mean(1).log()
+        steps = tuple(range(CHUNK, whole + 1, CHUNK))
+        found.append(_curve(artefact, panel, method, RISK, steps, means))
+    if len(history.validation):
+        at = history.validated_at
+        # Two validations stand before the same window where a stage ends: the later one is shown.
+        last = torch.cat([at[1:] != at[:-1], torch.tensor([True])])
+        values = history.validation[:, kept].double().log()[last]
+        found.append(_curve(artefact, panel, method, VALIDATION, tuple(at[last].tolist()), values))
+    return found
+
+
+def _curve(
+    artefact: str,
+    panel: str,
+    method: str,
+    quantity: str,
+    steps: tuple[int, ...],
+    values: torch.Tensor,
+) -> CurveRow:
+    mean, lower, upper = mean_band(np.asarray(values.T))
+    band = len(values.T) > 1
+    return CurveRow(
+        id=row_id(artefact, panel, method, quantity),
+        artefact=artefact,
+        panel=panel,
+        method=method,
+        quantity=quantity,
+        scale=Scale.LN,
+        level=0.95,
+        step=steps,
+        estimate=tuple(mean.tolist()),
+        lower=tuple(lower.tolist()) if band else (),
+        upper=tuple(upper.tolist()) if band else (),
+    )
+
+
+if __name__ == "__main__":
+    main("training")
