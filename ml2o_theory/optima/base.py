@@ -142,12 +142,7 @@ class CertifiedOptima:
         certificate's own gap; where the solver failed there is none, but f − dual is still an upper
         bound.
         """
-        copies = losses.shape[0] // self.shape[0]
-        more = (1,) * (losses.ndim - len(self.shape))
-        dual, gap = (
-            torch.cat([end] * copies).reshape(*losses.shape[: len(self.shape)], *more)
-            for end in (self.dual, self.gap)
-        )
+        dual, gap = (spread(end, losses) for end in (self.dual, self.gap))
         return torch.maximum(losses - dual, gap.where(gap.isfinite(), 0.0))
 
     def __len__(self) -> int:
@@ -177,6 +172,13 @@ class CertifiedOptima:
             iterations=int(self.iterations[index].item()),
             proved=self.proved,
         )
+
+
+def spread(values: Float[Tensor, "*shape"], over: Tensor) -> Tensor:
+    """One value a problem, ready to meet `over` (copies · R, …): repeated for every copy."""
+    copies = over.shape[0] // values.shape[0]
+    more = (1,) * (over.ndim - values.ndim)
+    return torch.cat([values] * copies).reshape(*over.shape[: values.ndim], *more)
 
 
 def certified(
