@@ -60,8 +60,7 @@ class Errors:
 
     def upper(self, method: str) -> Float[Tensor, "R T"]:
         """g³(φ) − f*, from above; never below the mean gap of the optima's certificates."""
-        dual, gap = (end.mean(1, keepdim=True) for end in (self.optima.dual, self.optima.gap))
-        return torch.maximum(self.adapted[method] - dual, gap.where(gap.isfinite(), 0.0))
+        return self.optima.mean_excess(self.adapted[method])
 
     def over_seeds(self, method: str, t: int) -> Interval:
         """From the smallest lower end to the largest upper end of any seed after t steps."""

@@ -145,6 +145,14 @@ class CertifiedOptima:
         dual, gap = (spread(end, losses) for end in (self.dual, self.gap))
         return torch.maximum(losses - dual, gap.where(gap.isfinite(), 0.0))
 
+    def mean_excess(self, means: Float[Tensor, "R S"]) -> Float[Tensor, "R S"]:
+        """The mean of f − f* over the N problems, from above, for optima (R, N) and mean losses.
+
+        Never below the mean of the certificates' gaps, if each has one.
+        """
+        dual, gap = (end.mean(1, keepdim=True) for end in (self.dual, self.gap))
+        return torch.maximum(means - dual, gap.where(gap.isfinite(), 0.0))
+
     def __len__(self) -> int:
         return math.prod(self.shape)
 
