@@ -14,6 +14,7 @@ from ml2o_core.methods import METHODS
 from ml2o_core.results import CurveRow, FitRow, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Scale, Score
 from ml2o_core.statistics import mean_band, mean_interval
+from ml2o_theory.optima.distance import from_minimiser
 
 LEVEL = 0.95
 OBJECTIVE = "ln mean objective"
@@ -32,7 +33,7 @@ def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
 
 def distance(result: PanelResult, method: str) -> Tensor:
     """‖x_t − x*‖, from above: the distance from the certified point and that point's own."""
-    return result.distances[method] + result.radius.unsqueeze(-1)
+    return from_minimiser(result.distances[method], result.radius)
 
 
 def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], Tensor]:
@@ -40,13 +41,17 @@ def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], T
     losses = result.losses[method]
     excess = suboptimality(result, losses)
     last = losses.shape[-1] - 1
-    return {
+    found: dict[tuple[Score, int | None], Tensor] = {
         (Score.MIN_LN_MEAN_OBJECTIVE, None): min_log_mean(losses),
         (Score.MIN_LN_MEAN_SUBOPTIMALITY, None): min_log_mean(excess),
         (Score.LN_MEAN_SUBOPTIMALITY, last): excess[..., -1].mean(1).log(),
         (Score.MEAN_LN_SUBOPTIMALITY, last): excess[..., -1].log().mean(1),
         (Score.MEDIAN_LN_SUBOPTIMALITY, last): excess[..., -1].log().median(1).values,
     }
+    if bool(result.radius.isfinite().all()):
+        apart = distance(result, method)[..., -1].mean(1).log()
+        found[Score.LN_MEAN_DISTANCE, last] = apart
+    return found
 
 
 def rows(artefact: str, result: ComparisonResult) -> list[Row]:

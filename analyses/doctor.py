@@ -172,6 +172,22 @@ def _optimum(device: torch.device) -> tuple[bool, str]:
     return optimum.gap <= 1e-8 * optimum.primal, f"duality gap {optimum.gap:.0e}, as {solvers}"
 
 
+def _supremum(device: torch.device) -> tuple[bool, str]:
+    """A semidefinite program's multiplier proves the supremum on a ball that is used here."""
+    from ml2o_theory.arithmetic import exact, matrix, precision, vector
+    from ml2o_theory.constants.trust_region import affine_norm_on_ball
+    from ml2o_theory.convex.trust_region import semidefinite_supremum
+
+    draw = generator(0, purpose="doctor ball")
+    K, k = (torch.randn(4, size, generator=draw, dtype=torch.float64) for size in (4, 1))
+    with precision():
+        problem = (matrix(K), vector(k), exact(1))
+        used, referee = affine_norm_on_ball(*problem), semidefinite_supremum(*problem)
+        apart = float((referee.upper / used.upper - 1).mid())
+        ok = bool(referee.upper >= used.lower.lower()) and abs(apart) < 1e-8
+    return ok, f"a semidefinite program proves the same, up to {abs(apart):.0e}"
+
+
 def _proposition1(device: torch.device) -> tuple[bool, str]:
     """Proposition 1 holds on two quadratic tasks, with certified constants."""
     from ml2o_theory.checks import check_with
@@ -206,6 +222,7 @@ EXAMINATIONS: dict[str, Callable[[torch.device], tuple[bool, str]]] = {
     "meta-gradient": _meta_gradient,
     "checkpoint": _checkpoint,
     "certified optimum": _optimum,
+    "supremum on a ball": _supremum,
     "closed forms": _closed_forms,
     "Proposition 1": _proposition1,
 }

@@ -152,8 +152,8 @@ class Figure2(Artefact):
                 RowTable.of(
                     "Scores, natural logarithms, lower is better: mean over the training seeds and "
                     "95 % interval. The paper's score is the minimum over the steps of the "
-                    "logarithm of the mean objective; the others measure f − f*, at the last step "
-                    "unless they say otherwise.",
+                    "logarithm of the mean objective; the others measure f − f*, and the last one "
+                    "the distance from the minimiser, at the last step unless they say otherwise.",
                     [row for row in results.scores.where(score=PAPER) if row.reference is None],
                     {"distribution": "distribution", "method": "method", **_score_columns(results)},
                 ),
@@ -221,7 +221,8 @@ class Figure2(Artefact):
                         r"mean $f^*$": "value",
                         "largest gap": "gap",
                         "solver": "solver",
-                        "its own value": "reference",
+                        "CVXPY's value": "reference",
+                        "CVXPY's solvers": "reference_solver",
                     },
                 ),
             )
@@ -264,8 +265,8 @@ def _score_columns(results: Results) -> dict[str, Cell]:
 
     def column(score: Score) -> Callable[[ScoreRow], Estimate | None]:
         def cell(row: ScoreRow) -> Estimate | None:
-            other = beside[row.sigma, row.method, row.reference, score]
-            return None if other.mean is None else Estimate.of(other)
+            other = beside.get((row.sigma, row.method, row.reference, score))
+            return None if other is None or other.mean is None else Estimate.of(other)
 
         return cell
 
@@ -275,6 +276,7 @@ def _score_columns(results: Results) -> dict[str, Cell]:
         "ln mean f − f*": Score.LN_MEAN_SUBOPTIMALITY,
         "mean ln f − f*": Score.MEAN_LN_SUBOPTIMALITY,
         "median ln f − f*": Score.MEDIAN_LN_SUBOPTIMALITY,
+        "ln mean ‖x − x*‖": Score.LN_MEAN_DISTANCE,
     }
     columns: dict[str, Cell] = {heading: column(score) for heading, score in headings.items()}
     return columns | {"repeats": "repeats", "masked": "masked", "why none": "reason"}

@@ -24,7 +24,7 @@ from analyses.comparison import ANALYTIC_LABELS
 from analyses.rendering.blocks import Cell, Estimate, RowTable, Section, Text
 from analyses.settings import Preset, RunSettings
 from ml2o_core.devices import resolve_device
-from ml2o_core.evaluation import loss_curves, tune_step
+from ml2o_core.evaluation import curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import Trained, train
@@ -38,11 +38,15 @@ from ml2o_core.spec import Spec
 from ml2o_core.statistics import mean_interval
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import certified_optima
+from ml2o_theory.optima.distance import distance_to_minimiser, from_minimiser
 
 LEVEL = 0.95
 LEARNED = "RNNprop"
 KINDS = (Score.MEAN_SUBOPTIMALITY, Score.MEAN_LN_SUBOPTIMALITY)
 """The arithmetic mean, and the logarithm of the geometric mean."""
+
+APART = Score.MEAN_DISTANCE
+"""Shown of the runs whose step is the best one for the mean of f − f*; no step is chosen for it."""
 
 
 class InDistributionTest(Spec):
@@ -60,7 +64,8 @@ class Excess:
     """f(x_t) − f* from above, shape (N,), of each rule at one step, by kind of mean.
 
     Beside the learned rule, `values[kind]` holds each analytic rule run with the step that is best
-    for that kind; `chosen[kind]` are those steps.
+    for that kind; `chosen[kind]` are those steps. `values[APART]` are the distances ‖x_t − x*‖ from
+    above, where every minimiser is unique.
     """
 
     step: int
@@ -69,8 +74,8 @@ class Excess:
 
 
 def _aggregate(excess: Tensor, kind: Score) -> Tensor:
-    """What is averaged over the problems: f − f* or its logarithm."""
-    return excess if kind is Score.MEAN_SUBOPTIMALITY else excess.log()
+    """What is averaged over the problems: f − f* or its logarithm, or the distance."""
+    return excess.log() if kind is Score.MEAN_LN_SUBOPTIMALITY else excess
 
 
 def compare(
@@ -92,15 +97,17 @@ def compare(
     exact, exact_tuning = (
         certified_optima(drawn.tasks.to("cpu", torch.float64)) for drawn in (test, tuning)
     )
-    learned = loss_curves(
-        config.training.rule, run.params, test, max(config.steps), progress=progress
+    radius = distance_to_minimiser(test.tasks.to("cpu", torch.float64), exact)
+    learned = curves(
+        config.training.rule, run.params, test, max(config.steps), exact.points, progress=progress
     )
     found = []
     for step in config.steps:
         values: dict[Score, dict[str, Tensor]] = {}
         chosen: dict[Score, dict[str, float]] = {}
+        apart = {LEARNED: from_minimiser(learned.distances[..., step].cpu(), radius)[0]}
         for kind in KINDS:
-            values[kind] = {LEARNED: exact.excess(learned[:, :, step].cpu())[0]}
+            values[kind] = {LEARNED: exact.excess(learned.losses[..., step].cpu())[0]}
             chosen[kind] = {}
             for name in config.tuned:
                 rule = UpdateRule.lookup(name)()
@@ -110,9 +117,13 @@ def compare(
                     return _aggregate(excess, kind).mean(1).to(losses.device)
 
                 tuned = tune_step(rule, tuning, step, score=score, progress=progress)
-                losses = loss_curves(rule, tuned.params, test, step, progress=progress)
-                values[kind][name] = exact.excess(losses[:, :, step].cpu())[0]
+                ran = curves(rule, tuned.params, test, step, exact.points, progress=progress)
+                values[kind][name] = exact.excess(ran.losses[..., step].cpu())[0]
                 chosen[kind][name] = tuned.params["learning_rate"].item()
+                if kind is Score.MEAN_SUBOPTIMALITY:
+                    apart[name] = from_minimiser(ran.distances[..., step].cpu(), radius)[0]
+        if bool(radius.isfinite().all()):
+            values[APART], chosen[APART] = apart, chosen[Score.MEAN_SUBOPTIMALITY]
         found.append(Excess(step, values, chosen))
     return run, found
 
@@ -153,7 +164,7 @@ class InDistribution(Artefact):
             )
         ]
         for excess in found:
-            for kind in KINDS:
+            for kind in excess.values:
                 rows += _rows(self.name, config, excess, kind)
         return rows
 
@@ -187,10 +198,12 @@ class InDistribution(Artefact):
                 Text(
                     "One RNNprop with output scale 0.1, trained on the LASSO mixture, on fresh "
                     "problems of the same mixture. SGD and Adam use the step of the stated grid "
-                    "that is best for the row's step and mean, chosen on other problems. Intervals "
-                    "are over the problems; differences are paired."
+                    "that is best for the row's step and mean, chosen on other problems; distances "
+                    r"$\| x_t - x^* \|$ are those of the runs that are best for the mean of "
+                    "$f - f^*$. Both are bounded from above. Intervals are over the problems; "
+                    "differences are paired."
                 ),
-                RowTable.of("Suboptimality in distribution.", results.scores, columns),
+                RowTable.of("Suboptimality and distance in distribution.", results.scores, columns),
             )
         )
 

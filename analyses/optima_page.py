@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from analyses.rendering.blocks import Cell, Estimate, Finding, RowTable, Section, Text
+from analyses.rendering.numerals import plain
 from ml2o_core.results import PrintedVerdict, Results
 
 
@@ -29,9 +31,9 @@ def findings(results: Results) -> Sequence[Finding]:
         ratios = [row.reference_seconds / row.seconds for row in referred if row.reference_seconds]
         found.append(
             Finding(
-                f"CVXPY's two solvers agree on {agreed:,} of {total:,} problems; its faster one "
-                f"takes {min(ratios):.0f} to {max(ratios):.0f} times as long as the batched "
-                "solvers with their certificates.",
+                f"CVXPY's two solvers agree on {agreed:,} of {total:,} problems{_without(referred)}"
+                f"; its faster one takes {min(ratios):,.0f} to {max(ratios):,.0f} times (median "
+                f"{median(ratios):,.0f}) as long as the batched solvers with their certificates.",
                 tuple(row.id for row in referred),
             )
         )
@@ -40,8 +42,9 @@ def findings(results: Results) -> Sequence[Finding]:
         named = ", ".join(f"{row.method} at σ = {row.sigma:g} ({row.printed:g})" for row in at)
         found.append(
             Finding(
-                f"Of the {len(results.printed)} entries of Table 1, {len(at)} lie among the "
-                f"central 95 % of the batches' certified optima{': ' + named if at else ''}.",
+                f"Of the {len(results.printed)} entries of Table 1, {len(at)} "
+                f"{'lies' if len(at) == 1 else 'lie'} among the central 95 % of the "
+                f"batches' certified optima{': ' + named if at else ''}.",
                 tuple(row.id for row in (at or results.printed)),
             )
         )
@@ -50,17 +53,19 @@ def findings(results: Results) -> Sequence[Finding]:
 
 def section(results: Results) -> Section:
     """The tables."""
-    summary: dict[str, Cell] = {
-        "family": "family",
-        "distribution": "distribution",
+    of: dict[str, Cell] = {"family": "family", "distribution": "distribution"}
+    spread = of | {
+        "problems": lambda row: f"{row.batches} × {row.problems}",
         "median of f*": "median",
-        "5 % to 95 %": lambda row: f"{row.quantile05:.3g} to {row.quantile95:.3g}",
+        "5 % to 95 %": lambda row: f"{plain(row.quantile05)} to {plain(row.quantile95)}",
         "ln of a batch's mean": _spread,
         "share of the worst 5 %": "worst",
+    }
+    certificates = of | {
         "largest gap": "gap",
-        "90 % of the gaps": "gap90",
+        "90 % are below": "gap90",
         "open": "open",
-        "distance to $x^*$": "distance",
+        "largest distance to $x^*$": "distance",
         "seconds": "seconds",
         "CVXPY's": "reference_seconds",
         "agreement": _agreement,
@@ -94,11 +99,18 @@ def section(results: Results) -> Section:
                 "CVXPY solves the same problems one by one, with two of its solvers; its seconds "
                 "are those of the faster one, for as many problems."
             ),
-            RowTable.of("The optima by distribution.", results.optima_by_distribution, summary),
+            RowTable.of("The optima by distribution.", results.optima_by_distribution, spread),
+            RowTable.of(
+                "How well they are known, and what that took: gaps, the distance from the "
+                "minimiser that they leave open, seconds, and on how many of the problems that "
+                "CVXPY solved too it agrees.",
+                results.optima_by_distribution,
+                certificates,
+            ),
             Text(
                 "The paper's score is the logarithm of a mean objective, which cannot be below the "
                 "logarithm of the mean optimum of its batch. A printed score among those of random "
-                "batches of the same size is *at the optimum*: nothing could be better, up to the "
+                "batches of the same size is “at the optimum”: nothing could be better, up to the "
                 "luck of the batch. An entry below a batch's optimum is impossible on that batch."
             ),
             RowTable.of("The entries of Table 1 beside the optima.", results.printed, printed),
@@ -110,7 +122,14 @@ def section(results: Results) -> Section:
 def _spread(row: Any) -> str:
     if row.mean_ln is None:
         return "f* = 0"
-    return f"{row.mean_ln:.2f}" + ("" if row.sd_ln is None else f" ± {row.sd_ln:.2f}")
+    mean = f"{row.mean_ln:.2f}".replace("-", "−")
+    return mean + ("" if row.sd_ln is None else f" ± {row.sd_ln:.2f}")
+
+
+def _without(rows: Sequence[Any]) -> str:
+    """The problems for which a solver has no answer; another answer would have ended the run."""
+    missing = sum(row.referred - row.agreed for row in rows)
+    return f" (of the other {missing:,} one of them has no answer)" if missing else ""
 
 
 def _agreement(row: Any) -> str:

@@ -15,7 +15,7 @@ from ml2o_core.errors import InvalidArgument
 from ml2o_core.evaluation import loss_curves, min_log_mean
 from ml2o_core.meta.config import LARGEST
 from ml2o_core.meta.trainer import Trained
-from ml2o_core.problems import sample_problems
+from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.statistics import MeanInterval, mean_interval
 from ml2o_core.tasks.base import TaskFamily
@@ -27,13 +27,14 @@ class Evaluation:
 
     `mean` and `median` have shape (R, S+1). `score` (R,) is the minimum over the steps of the
     natural logarithm of `mean`. `converged` (R,): replicates whose training did not diverge; only
-    those enter `interval`.
+    those enter `interval`. `problems` are those it was tested on.
     """
 
     mean: Tensor
     median: Tensor
     score: Tensor
     converged: Tensor
+    problems: Problems
 
     def interval(self, level: float = 0.95) -> MeanInterval | None:
         """The score's mean over the replicates that count; None where no replicate counts."""
@@ -72,5 +73,5 @@ def evaluate(
     rule = trained.config.rule
     losses = loss_curves(rule, trained.params, problems, steps, progress=progress).cpu()
     return Evaluation(
-        losses.mean(1), losses.median(1).values, min_log_mean(losses), trained.converged
+        losses.mean(1), losses.median(1).values, min_log_mean(losses), trained.converged, problems
     )

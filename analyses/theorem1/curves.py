@@ -17,11 +17,12 @@ from ml2o_theory.statements.proposition1 import Proposition1
 PART = "experiment"
 """The second part of the rows' ids, after the artefact's name."""
 
-FULL, DETACHED, THEOREM, ERRORS = (
+FULL, DETACHED, THEOREM, ERRORS, DISTANCES = (
     "Proposition 1: final loss, graph full",
     "Proposition 1: final loss, graph detached",
     "Theorem 1",
     "The observed errors alone",
+    "Mean distance to the minimisers",
 )
 """The panels of the figure."""
 
@@ -40,6 +41,9 @@ SYMBOLS = {
     f"{TL}, {ONE_STEP}": "E_TL",
 }
 """The adapted φ whose errors are observed, and what the theory calls the error."""
+
+APART = {ML2O: f"distance, {ML2O}", TL: f"distance, {TL}"}
+"""The distances' curves, by method."""
 
 ENDS = ("at most", "at least")
 """The two curves of an enclosed error."""
@@ -142,6 +146,17 @@ def error_curves(
     highest = observed.upper(f"{ML2O}, {AS_ADAPTED}").mean(0)[1:].log10().tolist()
     found.append(_curve(artefact, THEOREM, f"E_M {ENDS[0]}", highest))
     found.append(_curve(artefact, ERRORS, STANDSTILL, [still] * T))
+    return [*found, *_distances(artefact, observed)]
+
+
+def _distances(artefact: str, observed: Errors) -> list[CurveRow]:
+    """The mean over the seeds of ‖x_t − x*‖, from above, where every minimiser is unique."""
+    found = []
+    for method, name in APART.items():
+        apart = observed.distances[f"{method}, {AS_ADAPTED}"]
+        if bool(apart.isfinite().all()):
+            mean = apart.mean(0)[1:].log10().tolist()
+            found.append(_curve(artefact, DISTANCES, name, mean))
     return found
 
 

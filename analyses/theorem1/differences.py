@@ -45,7 +45,7 @@ from analyses.theorem1.training import (
     training_pair,
     training_rows,
 )
-from ml2o_core.evaluation import loss_curves, min_log_mean
+from ml2o_core.evaluation import curves, min_log_mean
 from ml2o_core.meta.config import adaptation
 from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.problems import Problems, sample_problems
@@ -60,6 +60,7 @@ from ml2o_theory.constants.spectral import spectral_norm
 from ml2o_theory.enclosure import Enclosure, Norm
 from ml2o_theory.exact_quadratic import ExactQuadratic
 from ml2o_theory.optima import certified_optima
+from ml2o_theory.optima.distance import distance_to_minimiser, from_minimiser
 from ml2o_theory.population import PopulationDifference
 from ml2o_theory.regions import Ball
 
@@ -158,15 +159,26 @@ def _scores(
     copies = test.repeat(len(runs))
     on_device = Problems(copies.tasks.to(device, torch.float64), copies.start.to(device))
     rule = c.training.meta.rule
-    losses = loss_curves(
-        rule, stacked, on_device, c.test_steps, progress=progress, label="test the sweep over σ"
-    ).cpu()
-    repeats = c.training.meta.repeats
-    excess = certified_optima(test.tasks).excess(losses)
+    optima = certified_optima(test.tasks)
+    found = curves(
+        rule,
+        stacked,
+        on_device,
+        c.test_steps,
+        torch.cat([optima.points] * len(runs)),
+        progress=progress,
+        label="test the sweep over σ",
+    )
+    losses, repeats = found.losses.cpu(), c.training.meta.repeats
+    excess = optima.excess(losses)
     values: dict[tuple[Score, int | None], Tensor] = {
         (Score.MIN_LN_MEAN_OBJECTIVE, None): min_log_mean(losses),
         (Score.LN_MEAN_SUBOPTIMALITY, c.test_steps): excess[..., -1].mean(1).log(),
     }
+    radius = distance_to_minimiser(test.tasks, optima)
+    if bool(radius.isfinite().all()):
+        apart = from_minimiser(found.distances[..., -1].cpu(), radius)
+        values[Score.LN_MEAN_DISTANCE, c.test_steps] = apart.mean(1).log()
     finite = torch.isfinite(losses.mean(1)).all(1)
     kept = torch.stack([adapted[sigma].kept for sigma in c.sigmas]).all(0)
     kept = kept & finite.reshape(len(runs), repeats).all(0)

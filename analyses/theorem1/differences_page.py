@@ -77,8 +77,9 @@ def blocks(results: Results) -> list[Block]:
         found.append(
             LineFigure(
                 id=f"{curves[0].artefact}-{PART}",
-                caption=r"Scores against $\sigma$ of the adaptation tasks; lower is better. Bands "
-                "are 95 % intervals over the training seeds.",
+                caption=r"Scores against $\sigma$ of the adaptation tasks; lower is better. "
+                r"Suboptimality is $f - f^*$, distance $\| x - x^* \|$, both after the last step. "
+                "Bands are 95 % intervals over the training seeds.",
                 description="Scores of M-L2O and transfer learning against the standard deviation "
                 "of the adaptation tasks' matrices.",
                 x_label="σ of the adaptation tasks",

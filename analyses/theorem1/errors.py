@@ -21,12 +21,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from analyses.optimum_rows import optimum_rows as rows_of_optima
-from ml2o_core.evaluation import loss_curves
+from ml2o_core.evaluation import curves
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems
 from ml2o_core.results import ConstantRow, EndMethod, Interval, OptimumRow, row_id
 from ml2o_theory.convex.referee import Reference, refer
 from ml2o_theory.optima import CertifiedOptima, certified_optima
+from ml2o_theory.optima.distance import distance_to_minimiser, from_minimiser
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,18 @@ class Errors:
     """Batch risks after t = 0 … T steps, each (R, T+1), by what gave φ; the optima (R, N).
 
     `adapted` are those whose error is asked for, `others` those that only help the lower end.
+    `distances` (R, T+1) are the mean distances ‖x_t − x*‖ of the adapted, from above.
     """
 
     adapted: Mapping[str, Float[Tensor, "R T"]]
     others: Mapping[str, Float[Tensor, "R T"]]
+    distances: Mapping[str, Float[Tensor, "R T"]]
     optima: CertifiedOptima
     references: tuple[Reference, ...] = ()
 
     @property
     def replicates(self) -> int:
         return len(next(iter(self.adapted.values())))
-
-    def mean_optimum(self, end: str) -> Float[Tensor, "R 1"]:
-        """The mean over a replicate's problems of the `dual` or the `primal` bounds."""
-        values = {"dual": self.optima.dual, "primal": self.optima.primal}[end]
-        return values.mean(1, keepdim=True)
 
     @property
     def best(self) -> Float[Tensor, "R T"]:
@@ -61,8 +59,8 @@ class Errors:
         return self.adapted[method] - self.best
 
     def upper(self, method: str) -> Float[Tensor, "R T"]:
-        """g³(φ) − f*, from above."""
-        return self.adapted[method] - self.mean_optimum("dual")
+        """g³(φ) − f*, from above; never below the mean gap of the optima's certificates."""
+        return self.optima.mean_excess(self.adapted[method])
 
     def over_seeds(self, method: str, t: int) -> Interval:
         """From the smallest lower end to the largest upper end of any seed after t steps."""
@@ -91,12 +89,19 @@ def errors(
         name: torch.cat([params[name] for params in everything.values()])
         for name in next(iter(everything.values()))
     }
-    curves = loss_curves(rule, stacked, test.repeat(len(everything)), T).cpu().mean(1)
-    by_name = dict(zip(everything, curves.split(test.tasks.shape[0]), strict=True))
-    optima = certified_optima(test.tasks.to("cpu", torch.float64))
+    tasks = test.tasks.to("cpu", torch.float64)
+    optima = certified_optima(tasks)
+    copies = len(everything)
+    run = curves(rule, stacked, test.repeat(copies), T, torch.cat([optima.points] * copies))
+    apart = from_minimiser(run.distances.cpu(), distance_to_minimiser(tasks, optima))
+    risks, distances = (
+        dict(zip(everything, values.mean(1).split(tasks.shape[0]), strict=True))
+        for values in (run.losses.cpu(), apart)
+    )
     return Errors(
-        {name: by_name[name] for name in adapted},
-        {name: by_name[name] for name in others},
+        {name: risks[name] for name in adapted},
+        {name: risks[name] for name in others},
+        {name: distances[name] for name in adapted},
         optima,
         refer(test.tasks, optima),
     )

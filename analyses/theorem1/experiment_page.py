@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from analyses.rendering.blocks import Block, Finding, LineFigure, Role, RowTable, Text
 from analyses.theorem1.curves import (
+    APART,
     AS_ADAPTED,
     CLOSED,
     DETACHED,
@@ -48,6 +49,7 @@ ROLES = {
     STANDSTILL: Role.OPTIMUM,
     OBSERVED_GAP: Role.OBSERVED,
     **{f"{symbol} {end}": Role.OBSERVED for symbol in ("E_M", "E_TL") for end in ENDS},
+    **dict.fromkeys(APART.values(), Role.OBSERVED),
 }
 
 R = TypeVar("R", bound=Row)
@@ -137,10 +139,11 @@ def _bound_blocks(results: Results, curves: tuple[CurveRow, ...]) -> list[Block]
             caption="Base-10 logarithms against T. Bounds are from sampled constants "
             f"({NO_GUARANTEE}); the gap is the largest of the seeds, the errors are their means. "
             "“At least” is the excess over the best φ that was found, “at most” that over the "
-            "certified optima of the test problems. Where “at least” has no point, the adapted φ "
-            "is itself the best one.",
+            "certified optima of the test problems, which is $f(x_T) - f^*$. Where “at least” has "
+            "no point, the adapted φ is itself the best one. Distances are $\\| x_T - x^* \\|$ of "
+            "the adapted φ, from above, their means over problems and seeds.",
             description="Logarithms of Proposition 1's and Theorem 1's bounds, of trivial bounds, "
-            "and of the observed gap and errors, against the number of steps T.",
+            "and of the observed gap, errors and distances, against the number of steps T.",
             x_label="T",
             y_label=f"log10 ({NO_GUARANTEE})",
             curves=curves,
@@ -186,7 +189,13 @@ def _bound_blocks(results: Results, curves: tuple[CurveRow, ...]) -> list[Block]
         RowTable.of(
             "The certified optima that the upper ends rest on.",
             _of(results.optima),
-            {"problems": "problem", r"mean $f^*$": "value", "largest gap": "gap"},
+            {
+                "problems": "problem",
+                r"mean $f^*$": "value",
+                "largest gap": "gap",
+                "CVXPY's value": "reference",
+                "CVXPY's solvers": "reference_solver",
+            },
         ),
     ]
 

@@ -88,7 +88,7 @@ class Theorem1Report(PiecewiseArtefact):
     title: ClassVar[str] = "Theorem 1: the bound against what is observed, term by term"
     chapter: ClassVar[Chapter] = Chapter.THEORY
     profiles: ClassVar[tuple[Profile, ...]] = AVAILABLE
-    edition: ClassVar[int] = 2
+    edition: ClassVar[int] = 3
 
     def configuration(self, settings: RunSettings) -> WholeConfig:
         return WholeConfig(

@@ -153,6 +153,14 @@ class Score(Word):
         "median ln suboptimality",
         "the median over the problems of ln (f − f*)",
     )
+    LN_MEAN_DISTANCE = (
+        "ln mean distance",
+        "ln (mean of ‖x − x*‖), at one step; x* is the minimiser, where it is known to be unique",
+    )
+    MEAN_DISTANCE = (
+        "mean distance",
+        "the mean over the problems of ‖x − x*‖, at one step; not a logarithm",
+    )
 
 
 class Scale(Word):

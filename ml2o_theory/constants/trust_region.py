@@ -48,15 +48,19 @@ def affine_norm_on_ball(K: arb_mat, k: arb_mat, r: arb) -> BallSupremum:
     multiplier, y = _secular_solution(to_tensor(K_scaled), to_tensor(guess).flatten())
     inside = vector(y) / norm(vector(y)).max(arb(1))
     lower = r * scale * norm(K_scaled * inside + shift)
-    dual = r * scale * _dual_value(K_scaled, shift, multiplier)
+    dual = r * scale * dual_value(K_scaled, shift, multiplier)
     product = r * spectral_norm(K)[1] + norm(k)
     if dual <= product:
         return BallSupremum(lower, dual, EndMethod.DUAL_CERTIFICATE, y)
     return BallSupremum(lower, product, EndMethod.NORM_PRODUCT, y)
 
 
-def _dual_value(K: arb_mat, k: arb_mat, multiplier: float) -> arb:
-    """The square root of ‖k‖² + μ + kᵀK(μI − KᵀK)⁻¹Kᵀk, for the smallest certifiable μ tried."""
+def dual_value(K: arb_mat, k: arb_mat, multiplier: float) -> arb:
+    """sup ‖Ku + k‖ over ‖u‖ ≤ 1 from above, by a multiplier that anyone may have guessed.
+
+    The square root of ‖k‖² + μ + kᵀK(μI − KᵀK)⁻¹Kᵀk, for the smallest certifiable μ tried, from
+    `multiplier` on; ∞ where none is.
+    """
     gram = K.transpose() * K
     for margin in (0.0, *MARGINS):
         mu = exact(multiplier * (1 + margin))

@@ -142,13 +142,16 @@ class CertifiedOptima:
         certificate's own gap; where the solver failed there is none, but f − dual is still an upper
         bound.
         """
-        copies = losses.shape[0] // self.shape[0]
-        more = (1,) * (losses.ndim - len(self.shape))
-        dual, gap = (
-            torch.cat([end] * copies).reshape(*losses.shape[: len(self.shape)], *more)
-            for end in (self.dual, self.gap)
-        )
+        dual, gap = (spread(end, losses) for end in (self.dual, self.gap))
         return torch.maximum(losses - dual, gap.where(gap.isfinite(), 0.0))
+
+    def mean_excess(self, means: Float[Tensor, "R S"]) -> Float[Tensor, "R S"]:
+        """The mean of f − f* over the N problems, from above, for optima (R, N) and mean losses.
+
+        Never below the mean of the certificates' gaps, if each has one.
+        """
+        dual, gap = (end.mean(1, keepdim=True) for end in (self.dual, self.gap))
+        return torch.maximum(means - dual, gap.where(gap.isfinite(), 0.0))
 
     def __len__(self) -> int:
         return math.prod(self.shape)
@@ -177,6 +180,13 @@ class CertifiedOptima:
             iterations=int(self.iterations[index].item()),
             proved=self.proved,
         )
+
+
+def spread(values: Float[Tensor, "*shape"], over: Tensor) -> Tensor:
+    """One value a problem, ready to meet `over` (copies · R, …): repeated for every copy."""
+    copies = over.shape[0] // values.shape[0]
+    more = (1,) * (over.ndim - values.ndim)
+    return torch.cat([values] * copies).reshape(*over.shape[: values.ndim], *more)
 
 
 def certified(

@@ -20,8 +20,19 @@ from ml2o_core.tasks.least_squares import LeastSquaresTask
 from ml2o_core.tasks.rosenbrock import RosenbrockTask
 from ml2o_theory.intervals.norms import spectral_above
 from ml2o_theory.intervals.tensor import IntervalTensor
-from ml2o_theory.optima.base import CertifiedOptima
+from ml2o_theory.optima.base import CertifiedOptima, spread
 from ml2o_theory.optima.least_squares import departure, minimiser
+
+
+def from_minimiser(
+    distances: Float[Tensor, "*runs"], radius: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*runs"]:
+    """‖x_t − x*‖ from above, from distances ‖x_t − x̂‖ (*shape, …) and ‖x̂ − x*‖ ≤ `radius`.
+
+    The first axis may hold several copies, as those of `Problems.repeat`. ∞ where the radius is.
+    """
+    reach = spread(radius, distances)
+    return torch.where(reach.isfinite(), distances + reach, torch.inf)
 
 
 @torch.no_grad()

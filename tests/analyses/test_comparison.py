@@ -206,6 +206,19 @@ def test_every_score_is_the_order_of_mean_and_logarithm_that_it_names(
         found[Score.MIN_LN_MEAN_SUBOPTIMALITY], excess.mean(1).amin(1).log(), rtol=1e-12, atol=0
     )
     assert (found[Score.MEAN_LN_SUBOPTIMALITY] < found[Score.LN_MEAN_SUBOPTIMALITY]).all()
+    apart = distance(panel, "tl")[..., -1].mean(1).log()
+    torch.testing.assert_close(found[Score.LN_MEAN_DISTANCE], apart, rtol=1e-12, atol=0)
+
+
+def test_a_distance_is_a_score_only_where_the_minimisers_are_known(
+    result: ComparisonResult,
+) -> None:
+    panel = result.panels[0]
+    assert any(score is Score.LN_MEAN_DISTANCE for score, _ in scores(panel, "tl"))
+    radius = panel.radius.clone()
+    radius[0, 0] = torch.inf
+    unknown = replace(panel, radius=radius)
+    assert not any(score is Score.LN_MEAN_DISTANCE for score, _ in scores(unknown, "tl"))
 
 
 def test_curves_and_optima_are_means_over_the_problems_of_a_replicate(
@@ -280,7 +293,7 @@ def test_rows_are_complete_and_carry_the_pairing(result: ComparisonResult) -> No
     stored = Results(tuple(rows("test", result)))
     kinds = {type(row) for row in stored.rows}
     assert kinds == {ScoreRow, OptimumRow, CurveRow, FitRow}
-    assert len(stored.scores) == 5 * (7 + len(PAIRS))
+    assert len(stored.scores) == 6 * (7 + len(PAIRS))
     panel = result.panels[0]
     for method, reference in PAIRS:
         both = [scores(panel, m)[Score.MIN_LN_MEAN_OBJECTIVE, None] for m in (method, reference)]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from analyses.in_distribution import LEARNED, Excess, InDistributionTest, compare
-from ml2o_core.evaluation import STEP_GRID, loss_curves
+from analyses.in_distribution import APART, KINDS, LEARNED, Excess, InDistributionTest, compare
+from ml2o_core.evaluation import STEP_GRID, curves, loss_curves
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.optimizers.rnnprop import RNNprop
@@ -17,6 +17,7 @@ from ml2o_core.progress import Progress
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import certified_optima
+from ml2o_theory.optima.distance import distance_to_minimiser
 
 CONFIG = InDistributionTest(
     training=TrainConfig(
@@ -61,11 +62,32 @@ def test_the_rules_are_compared_at_the_stated_steps_of_fresh_problems(
     learned = loss_curves(CONFIG.training.rule, run.params, test, max(CONFIG.steps))
     assert [excess.step for excess in found] == [2, 5]
     for excess in found:
-        for kind, values in excess.values.items():
+        for kind in KINDS:
+            values = excess.values[kind]
             own = above_optimum(learned, test)[:, excess.step]
             torch.testing.assert_close(values[LEARNED], own, rtol=1e-9, atol=1e-12)
             tuned = sgd(excess.chosen[kind]["sgd"], test)[:, excess.step]
             torch.testing.assert_close(values["sgd"], tuned, rtol=1e-9, atol=1e-12)
+
+
+def test_distances_are_those_of_the_runs_that_are_best_for_the_mean(
+    result: tuple[Trained, list[Excess]],
+) -> None:
+    """From above: at least the distance from the certified point, and no more than is proved."""
+    run, found = result
+    test = drawn("test", CONFIG.test_size)
+    optima = certified_optima(test.tasks)
+    radius = distance_to_minimiser(test.tasks, optima)[0]
+    for excess in found:
+        step = excess.chosen[Score.MEAN_SUBOPTIMALITY]["sgd"]
+        params = {"learning_rate": torch.tensor([step], dtype=torch.float64)}
+        pairs = {LEARNED: (CONFIG.training.rule, run.params), "sgd": (SGD(), params)}
+        assert excess.values[APART].keys() == pairs.keys()
+        for name, (rule, phi) in pairs.items():
+            ran = curves(rule, phi, test, excess.step, optima.points)
+            apart = excess.values[APART][name]
+            assert (apart >= ran.distances[0, :, -1]).all()
+            torch.testing.assert_close(apart - radius, ran.distances[0, :, -1])
 
 
 def test_each_step_size_is_the_best_for_its_step_and_mean_on_the_tuning_problems(

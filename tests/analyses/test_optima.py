@@ -125,7 +125,13 @@ def test_findings_and_page_come_from_the_stored_rows(
     assert len(texts) == 3
     assert "24 of 24 problems" in texts[1]
     assert "0 lie among" in texts[2]
-    assert len(Optima().section(again).blocks) == 5
+    assert len(Optima().section(again).blocks) == 6
+    assert "no answer" not in texts[1]
+    row = next(row for row in again.optima_by_distribution if row.referred)
+    missing = row.model_copy(update={"agreed": row.agreed - 1})
+    rows = [missing if other.id == row.id else other for other in again.rows]
+    said = Optima().findings(Results(tuple(rows)))[1].text
+    assert "23 of 24 problems (of the other 1 one of them has no answer)" in said
     monkeypatch.setattr(Optima, "configuration", lambda self, settings: SMALL)
     run = run_artefacts(["optima"], RunSettings(), tmp_path / "page")
     assert not any(math.isnan(row.gap) for row in run.optima_by_distribution)

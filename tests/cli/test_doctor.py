@@ -110,3 +110,13 @@ def test_a_package_that_is_missing_or_too_old_is_named(monkeypatch: pytest.Monke
 def test_every_examination_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "EXAMINATIONS", dict.fromkeys(EXAMINATIONS, sound))
     assert [entry.name for entry in examine(CPU)] == list(EXAMINATIONS)
+
+
+def test_a_supremum_that_is_too_small_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted defect: the ball is taken for one of half the radius."""
+    from ml2o_theory.constants import trust_region
+
+    honest = trust_region.affine_norm_on_ball
+    monkeypatch.setattr(trust_region, "affine_norm_on_ball", lambda K, k, r: honest(K, k, r / 2))
+    ok, found = EXAMINATIONS["supremum on a ball"](CPU)
+    assert not ok, found

@@ -17,6 +17,7 @@ from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.scoring import evaluate
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_theory.optima import certified_optima
 
 from .conftest import SMALL, Program
 
@@ -47,6 +48,11 @@ def test_train_adapt_evaluate_are_the_python_calls(ml2o: Program) -> None:
     interval = result.interval()
     assert interval is not None
     assert answer["score_interval"]["mean"] == interval.mean
+
+    optima = certified_optima(result.problems.tasks)
+    excess = optima.mean_excess(result.mean)
+    assert answer["score_suboptimality"] == excess.log().amin(1).tolist()
+    assert all(a < b for a, b in zip(answer["score_suboptimality"], answer["score"], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +133,38 @@ def test_a_family_and_a_rule_of_the_users_own(ml2o: Program) -> None:
     assert (config.family.name, config.rule.name) == ("own-tasks", "own-rule")
 
 
+UNSOLVED = """
+from dataclasses import dataclass
+import torch
+from ml2o_core.tasks.base import Task, TaskFamily
+
+@dataclass(frozen=True)
+class Quartic(Task):
+    "(x - a)^4, summed."
+    a: torch.Tensor
+    dim = 2
+    def loss(self, x):
+        return ((x - self.a) ** 4).sum()
+
+class Quartics(TaskFamily):
+    "Random quartics."
+    name = "quartics"
+    def sample(self, generator):
+        return Quartic(torch.randn(2, generator=generator, dtype=torch.float64))
+    def start(self, generator):
+        return torch.randn(2, generator=generator, dtype=torch.float64)
+"""
+
+
+def test_tasks_that_nothing_here_solves_have_no_certified_score(ml2o: Program) -> None:
+    Path("unsolved.py").write_text(UNSOLVED, encoding="utf-8")
+    family = "--family unsolved.py:Quartics"
+    assert ml2o(f"train {SMALL} {family} --out a").code == 0
+    scored = json.loads(ml2o(f"evaluate a {family} --steps 2 --size 2 --json").out)
+    assert scored["score_suboptimality"] is None
+    assert "certified" not in ml2o(f"evaluate a {family} --steps 2 --size 2").out
+
+
 def test_a_checkpoint_is_replaced_by_a_new_one(ml2o: Program) -> None:
     ml2o(f"train {SMALL} --seed 1 --out a")
     assert ml2o(f"train {SMALL} --seed 2 --out a").code == 0
@@ -158,4 +196,6 @@ def test_the_answer_for_people_has_the_numbers_of_the_answer_for_programs(ml2o: 
     evaluation = "evaluate a --family lasso --steps 3 --size 4"
     interval = json.loads(ml2o(f"{evaluation} --json").out)["score_interval"]
     ends = f"[{interval['lower']:.4g}, {interval['upper']:.4g}], 2 replicates"
-    assert ends in ml2o(evaluation).out
+    shown = ml2o(evaluation).out
+    assert ends in shown
+    assert "the same of f − f*, certified" in shown

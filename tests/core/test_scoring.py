@@ -78,7 +78,8 @@ def test_the_interval_counts_the_replicates_that_converged(trained: Trained) -> 
 def test_a_replicate_without_a_score_does_not_enter_the_interval() -> None:
     score = torch.tensor([1.0, torch.inf, 3.0], dtype=torch.float64)
     curve = torch.ones((3, 2), dtype=torch.float64)
-    result = Evaluation(curve, curve, score, torch.ones(3, dtype=torch.bool))
+    problems = sample_problems(FAMILY, seed=0, purpose="test", repeats=3, size=1)
+    result = Evaluation(curve, curve, score, torch.ones(3, dtype=torch.bool), problems)
     assert result.interval() == mean_interval([1.0, 3.0])
 
 

@@ -22,7 +22,7 @@ def test_trained_rnnprop_beats_tuned_sgd_and_adam_at_step_20() -> None:
         for row in rows
         if isinstance(row, ScoreRow) and row.reference is not None and row.step == 20
     }
-    assert len(differences) == 4
+    assert len(differences) == 6
     for reference in ("SGD", "Adam"):
         for kind in (Score.MEAN_SUBOPTIMALITY, Score.MEAN_LN_SUBOPTIMALITY):
             row = differences[reference, kind]

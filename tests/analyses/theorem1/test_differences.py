@@ -32,6 +32,7 @@ from ml2o_core.results import ClaimVerdict, CorrelationRow, EndMethod, Results, 
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.arithmetic import exact
 from ml2o_theory.enclosure import Enclosure
+from ml2o_theory.optima import certified_optima
 
 SMALL = Size(windows=1, repeats=2, batch_size=2, test_steps=3, test_size=2)
 SIGMAS = (10.0, 100.0, 200.0)
@@ -99,6 +100,27 @@ def test_the_drawn_difference_is_the_mean_over_the_tasks_that_the_runs_see(
     assert expected * (1 - 1e-10) <= upper <= expected * (1 + 1e-6)
     population = difference(results, "population", "Delta_tilde_12", sigma)
     assert upper != population[1]
+
+
+def test_scores_are_reported_as_objective_suboptimality_and_distance(results: Results) -> None:
+    kinds = {Score.MIN_LN_MEAN_OBJECTIVE, Score.LN_MEAN_SUBOPTIMALITY, Score.LN_MEAN_DISTANCE}
+    for rows in (results.scores, [row for row in results.curves if row.quantity == "score"]):
+        assert {getattr(row, "score", None) or row.panel for row in rows} == kinds
+
+
+def test_the_distance_is_that_of_the_test_problems_minimisers(results: Results) -> None:
+    """No coordinate moves by more than s = 0.01 a step, so ‖x_T − x*‖ is near ‖x_0 − x*‖."""
+    family = Lasso.normal(100.0)
+    problems = sample_problems(
+        family, seed=0, purpose="test", repeats=SMALL.repeats, size=SMALL.test_size
+    )
+    points = certified_optima(problems.tasks).points
+    begin = (problems.start - points).norm(dim=-1).mean(1)
+    moved = SMALL.test_steps * 0.01 * family.cols**0.5
+    for row in results.scores.where(score=Score.LN_MEAN_DISTANCE, reference=None):
+        assert row.mean is not None
+        lower, upper = ((begin + sign * moved).clamp(min=1e-9).log().mean() for sign in (-1, 1))
+        assert lower <= row.mean <= upper
 
 
 def quantity(sigma: float, value: float, symbol: str = "Delta_12") -> Quantity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -31,6 +33,9 @@ def test_errors_are_enclosed_and_the_enclosure_is_tight_where_the_best_is_found(
     assert found.lower("half")[0, T].item() == pytest.approx(true, rel=1e-12)
     assert found.upper("half")[0, T].item() == pytest.approx(true, rel=1e-12)
     assert found.standstill.item() == pytest.approx((b * b).sum(1).mean().item() / 2, rel=1e-12)
+    distance = (0.5**T * b.norm(dim=1)).mean().item()
+    assert found.distances["half"][0, T].item() == pytest.approx(distance, rel=1e-12)
+    assert set(found.distances) == {"half"}
     # Negative control: without the better φ the lower end falls to 0, and stays true.
     alone = errors(LinearGain(), {"half": half}, {}, given, T)
     assert alone.lower("half")[0, T].item() == 0
@@ -43,3 +48,15 @@ def test_a_diverged_run_does_not_spoil_the_errors_of_the_others() -> None:
     found = errors(LinearGain(), {"half": half}, {"broken": broken}, identity_tasks(2), T)
     assert found.lower("half")[0, T].item() == 0
     assert found.over_seeds("half", T).upper.is_finite
+
+
+def test_an_error_is_not_below_its_certificate() -> None:
+    """The gain 1 ends at the optimum: what is left is the gap of the certificates, and no less."""
+    one = {"gain": torch.tensor([1.0], dtype=torch.float64)}
+    found = errors(LinearGain(), {"one": one}, {}, identity_tasks(3), T)
+    gap = found.optima.gap.mean().item()
+    assert gap >= 0
+    assert found.upper("one")[0, T].item() == pytest.approx(gap, abs=1e-30)
+    wide = replace(found, optima=replace(found.optima, primal=found.optima.dual + 0.5))
+    assert wide.upper("one")[0, T].item() == 0.5
+    assert wide.upper("one")[0, 0] == found.upper("one")[0, 0].clamp(min=0.5)

@@ -12,7 +12,7 @@ from analyses.rendering.blocks import Section
 from analyses.rendering.page import Facts, Page, Part, html
 from analyses.settings import Preset, RunSettings
 from analyses.theorem1 import experiment, training
-from analyses.theorem1.curves import EVALUATED, PART, STANDSTILL, THEOREM
+from analyses.theorem1.curves import APART, DISTANCES, EVALUATED, PART, STANDSTILL, THEOREM
 from analyses.theorem1.experiment import one_step
 from analyses.theorem1.experiment_page import horizon_of_vacuity
 from ml2o_core.devices import deterministic
@@ -154,6 +154,22 @@ def test_errors_lie_below_what_standing_still_costs_or_say_so(results: Results) 
         assert 0 <= float(row.value.lower) <= float(row.value.upper)
         assert row.lower_method is EndMethod.SEARCHED
         assert row.upper_method is EndMethod.DUAL_CERTIFICATE
+
+
+def test_every_error_has_its_distance(results: Results) -> None:
+    """The optima are of the order 1/σ from 0; a rule that hardly trained stays far away."""
+    distances = results.curves.where(panel=DISTANCES)
+    assert {row.method for row in distances} == set(APART.values())
+    for row in distances:
+        assert len(row.estimate) == T
+        assert all(value is not None and value > -3 for value in row.estimate)
+
+
+def test_every_optimum_has_its_cvxpy_column(results: Results) -> None:
+    assert len(results.optima) == SMALL.repeats
+    for row in results.optima:
+        assert row.reference == pytest.approx(float(row.value.upper), rel=1e-7)
+        assert "CLARABEL" in (row.reference_solver or "")
 
 
 def test_the_page_shows_every_row_that_a_sentence_rests_on(results: Results) -> None:

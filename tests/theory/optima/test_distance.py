@@ -17,7 +17,7 @@ from ml2o_core.tasks.lasso import LassoTask
 from ml2o_core.tasks.quadratic import QuadraticTask
 from ml2o_core.tasks.rosenbrock import RosenbrockTask
 from ml2o_theory.optima import CertifiedOptima, certified_optima
-from ml2o_theory.optima.distance import distance_to_minimiser
+from ml2o_theory.optima.distance import distance_to_minimiser, from_minimiser
 
 from .corners import conditioned, scalar
 
@@ -53,6 +53,18 @@ def test_no_point_is_further_away(seed: int, condition: float, size: float) -> N
     for optima in moved(tasks, certified_optima(tasks), size * direction):
         apart = (optima.points[0] - best).norm()
         assert apart <= distance_to_minimiser(tasks, optima).item() + 1e-13 * best.norm()
+
+
+def test_a_run_is_no_further_than_its_point_and_the_point_together() -> None:
+    """Tight where x_t, x̂ and x* lie on a line; for each of two copies; ∞ where x* is not known."""
+    minimiser, point = 0.0, 1.0
+    runs = torch.tensor([[[3.0, 2.0], [5.0, torch.nan]]] * 2, dtype=torch.float64)
+    radius = torch.tensor([[abs(point - minimiser), torch.inf]], dtype=torch.float64)
+    found = from_minimiser((runs - point).abs(), radius)
+    assert found[:, 0].tolist() == [[3.0, 2.0]] * 2
+    assert found[:, 1].tolist() == [[torch.inf, torch.inf]] * 2
+    # Negative control: the distance from the point alone is too small.
+    assert ((runs - point).abs()[:, 0] < (runs - minimiser).abs()[:, 0]).all()
 
 
 def test_without_full_rank_or_a_proof_there_is_no_bound() -> None:
