@@ -13,8 +13,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from analyses.profiles import Plan
 from ml2o_core.evaluation import Curves, Tuned, curves, default_params, tune_step
-from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.methods import METHODS, Fitted, Pretrained, fit, pretrain
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems, sample_problems
@@ -46,9 +46,7 @@ class Panel(Spec):
 class Comparison(Spec):
     """Every setting of a comparison, resolved."""
 
-    meta: TrainConfig = Field(description="M-L2O's training")
-    plain_windows: int = Field(ge=1, description="windows of TL's and DT's training")
-    adaptation_windows: int = Field(5, ge=1, description="adaptation steps, one window each")
+    plan: Plan = Field(description="trainings and adaptation")
     panels: tuple[Panel, ...]
     test_steps: int = Field(500, ge=1)
     test_size: int = Field(128, ge=1, description="test problems for each replicate")
@@ -94,7 +92,7 @@ def label(method: str) -> str:
 
 def compare(config: Comparison, device: torch.device | str, progress: Progress) -> ComparisonResult:
     """Run the comparison."""
-    pretrained = pretrain(config.meta, config.plain_windows, device=device, progress=progress)
+    pretrained = pretrain(config.plan.meta, config.plan.plain, device=device, progress=progress)
     panels = [_panel(config, panel, pretrained, device, progress) for panel in config.panels]
     return ComparisonResult(config, pretrained, panels)
 
@@ -106,9 +104,9 @@ def _panel(
     device: torch.device | str,
     progress: Progress,
 ) -> PanelResult:
-    adapting = adaptation(config.meta, panel.adaptation, config.adaptation_windows)
+    adapting = config.plan.adapting(panel.adaptation)
     fitted = fit(pretrained, adapting, device=device, progress=progress)
-    tasks = {"seed": config.meta.seed, "repeats": config.meta.repeats}
+    tasks = {"seed": config.plan.meta.seed, "repeats": config.plan.meta.repeats}
     test = sample_problems(
         panel.test,
         purpose="test",
@@ -121,7 +119,7 @@ def _panel(
     tuning = sample_problems(
         panel.adaptation,
         purpose="adapt",
-        size=config.meta.batch_size,
+        size=config.plan.meta.batch_size,
         device=device,
         dtype=torch.float64,
         **tasks,
@@ -136,7 +134,7 @@ def _panel(
         found[name] = _run(rule, tuned[name].params, test, optima.points, config, progress)
     for name in config.proximal:
         rule = UpdateRule.lookup(name)()
-        params = default_params(rule, config.meta.repeats, device)
+        params = default_params(rule, config.plan.meta.repeats, device)
         found[name] = _run(rule, params, test, optima.points, config, progress)
     losses = {name: run.losses.cpu() for name, run in found.items()}
     return PanelResult(
@@ -173,7 +171,7 @@ def _learned(
         name: torch.cat([method.params[name] for method in methods]) for name in methods[0].params
     }
     run = curves(
-        config.meta.rule,
+        config.plan.meta.rule,
         stacked,
         test.repeat(len(methods)),
         config.test_steps,
@@ -181,9 +179,8 @@ def _learned(
         progress=progress,
         label=f"test {panel}",
     )
-    parts = zip(
-        run.losses.split(config.meta.repeats), run.distances.split(config.meta.repeats), strict=True
-    )
+    repeats = config.plan.meta.repeats
+    parts = zip(run.losses.split(repeats), run.distances.split(repeats), strict=True)
     return {name: Curves(*part) for name, part in zip(fitted, parts, strict=True)}
 
 

@@ -22,7 +22,7 @@ from analyses.comparison_rows import (
     rows,
     scores,
 )
-from analyses.profiles import AVAILABLE, meta_training, plain_windows, size
+from analyses.profiles import plan, size
 from analyses.rendering.blocks import (
     Cell,
     Estimate,
@@ -32,7 +32,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
-from analyses.settings import Profile, RunSettings
+from analyses.settings import RunSettings
 from ml2o_core.devices import resolve_device
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
@@ -65,7 +65,6 @@ class Figure2(Artefact):
     name: ClassVar[str] = "figure2"
     title: ClassVar[str] = "Figure 2: convergence on LASSO"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    profiles: ClassVar[tuple[Profile, ...]] = AVAILABLE
 
     def configuration(self, settings: RunSettings) -> Comparison:
         panels = tuple(
@@ -78,8 +77,7 @@ class Figure2(Artefact):
             for sigma in SIGMAS.values()
         )
         return Comparison(
-            meta=meta_training(settings, TRAINING),
-            plain_windows=plain_windows(settings),
+            plan=plan(settings),
             panels=panels,
             test_steps=size(settings).test_steps,
             test_size=size(settings).test_size,

@@ -96,8 +96,6 @@ def plan(
     )
     factor = meta.meta_gradient.evaluations if settings.profile is Profile.MATCHED else 1
     family = kind.frozen_mixture(count=here.batch_size) if released else meta.family
-    plain = meta.with_changes(
-        meta_gradient=Plain(), family=family, windows=factor * here.windows
-    )
+    plain = meta.with_changes(meta_gradient=Plain(), family=family, windows=factor * here.windows)
     steps = {"adaptation_windows": 50} if released else {}
     return Plan(meta=meta, plain=plain, **steps)

@@ -25,7 +25,6 @@ from ml2o_core.progress import Progress, Stopped
 from ml2o_core.results import Results, Row
 from ml2o_core.results.store import is_curve_file, is_stored_run
 
-
 FOLDERS = {PIECES: is_piece_folder, TRAININGS: is_trainings_folder}
 """What a run keeps beside its results, and how such a folder is told from another."""
 

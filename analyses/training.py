@@ -29,6 +29,7 @@ from ml2o_core.results.vocabulary import Scale
 from ml2o_core.spec import Spec
 from ml2o_core.statistics import mean_band
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.tasks.least_squares import LeastSquaresFamily
 from ml2o_core.tasks.quadratic import Quadratic
 
 SIDE_BY_SIDE = 3
@@ -38,7 +39,7 @@ RISK, VALIDATION = "ln mean risk of 25 windows", "ln validation"
 CHUNK = 25
 """Windows that one point of a curve is the mean of."""
 
-KINDS = {"LASSO": Lasso, "Quadratic": Quadratic}
+KINDS: dict[str, type[LeastSquaresFamily]] = {"LASSO": Lasso, "Quadratic": Quadratic}
 
 
 class TrainingsConfig(Spec):

@@ -2,8 +2,8 @@
 
     OUT/trainings/<method>-<12 hex digits>/    a checkpoint, or a training that was stopped
 
-The digits are a hash of the configuration. A training that was stopped goes on where it was. One that
-is finished is used whatever device it ran on: its checkpoint says which.
+The digits are a hash of the configuration. A training that was stopped goes on where it was. One
+that is finished is used whatever device it ran on: its checkpoint says which.
 """
 
 from __future__ import annotations

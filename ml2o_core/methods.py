@@ -13,13 +13,12 @@ All start from the same φ_0 and see the same training, adaptation and test task
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 
 from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import Trained, initial_params, train
 from ml2o_core.optimizers.base import Params
 from ml2o_core.progress import Progress
@@ -57,30 +56,34 @@ class Pretrained:
     converged: dict[str, Tensor]
     runs: dict[str, Trained]
 
+    @classmethod
+    def of(cls, plain: Trained, meta: Trained) -> Self:
+        """From the two trainings, on the device where their parameters are."""
+        runs = {"plain": plain, "meta": meta}
+        device = next(iter(meta.params.values())).device
+        everyone = torch.ones(meta.config.repeats, dtype=torch.bool)
+        return cls(
+            {"none": initial_params(meta.config, device)} | {k: r.params for k, r in runs.items()},
+            {"none": everyone} | {kind: run.converged for kind, run in runs.items()},
+            runs,
+        )
+
 
 def pretrain(
     meta: TrainConfig,
-    plain_windows: int,
+    plain: TrainConfig,
     *,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Pretrained:
     """Train what the four methods need: nothing, plain, and `meta` (M-L2O's configuration).
 
-    Plain training differs from `meta` in the meta-gradient and in its number of windows alone:
-    `plain_windows` = K gives every method the same windows, and (1 + inner steps) · K the same
-    number of gradient evaluations.
+    `plain` is the configuration of TL and DT. It differs from `meta` in the meta-gradient, and in
+    the number of windows where the methods are given as many gradient evaluations.
     """
-    plain = meta.with_changes(meta_gradient=Plain(), windows=plain_windows)
-    runs = {
-        "plain": train(plain, device=device, progress=progress, label="train TL, DT"),
-        "meta": train(meta, device=device, progress=progress, label="train M-L2O"),
-    }
-    everyone = torch.ones(meta.repeats, dtype=torch.bool)
-    return Pretrained(
-        {"none": initial_params(meta, device)} | {kind: run.params for kind, run in runs.items()},
-        {"none": everyone} | {kind: run.converged for kind, run in runs.items()},
-        runs,
+    return Pretrained.of(
+        train(plain, device=device, progress=progress, label="train TL, DT"),
+        train(meta, device=device, progress=progress, label="train M-L2O"),
     )
 
 

@@ -97,7 +97,7 @@ def configuration(settings: RunSettings) -> ExperimentConfig:
         direct=pair.meta.with_changes(
             family=target,
             meta_gradient=Plain(),
-            windows=here.windows if quick else pair.plain_windows,
+            windows=here.windows if quick else pair.plain.windows,
             windows_per_episode=1,
             objective="final",
         ),

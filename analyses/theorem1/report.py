@@ -16,7 +16,6 @@ import pandas as pd
 
 from analyses.artefact import Chapter
 from analyses.pieces import PiecewiseArtefact
-from analyses.profiles import AVAILABLE
 from analyses.rendering.blocks import Finding, Section
 from analyses.settings import Preset, Profile, RunSettings
 from analyses.theorem1 import (
@@ -87,7 +86,7 @@ class Theorem1Report(PiecewiseArtefact):
     name: ClassVar[str] = NAME
     title: ClassVar[str] = "Theorem 1: the bound against what is observed, term by term"
     chapter: ClassVar[Chapter] = Chapter.THEORY
-    profiles: ClassVar[tuple[Profile, ...]] = AVAILABLE
+    profiles: ClassVar[tuple[Profile, ...]] = (Profile.PAPER, Profile.MATCHED)
     edition: ClassVar[int] = 3
 
     def configuration(self, settings: RunSettings) -> WholeConfig:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from analyses.profiles import Size, meta_training, plain_windows, size
+from analyses.profiles import Size, plan, size
 from analyses.settings import Preset, RunSettings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained, train
@@ -39,7 +39,7 @@ class TrainingPair(Spec):
     """Both trainings, resolved. They differ in the meta-gradient and the number of windows."""
 
     meta: TrainConfig = Field(description="M-L2O's training")
-    plain_windows: int = Field(ge=1, description="windows of TL's training")
+    plain: TrainConfig = Field(description="TL's training")
 
 
 STANDARD = Size(windows=200, repeats=3, batch_size=64, test_steps=200, test_size=64)
@@ -65,18 +65,21 @@ def sizes(settings: RunSettings) -> Size:
 
 def training_pair(settings: RunSettings) -> TrainingPair:
     """The profile's trainings at this part's size."""
-    here = sizes(settings)
-    meta = meta_training(settings, TRAINING).with_changes(
-        windows=here.windows, repeats=here.repeats, batch_size=here.batch_size
+    here, whole = sizes(settings), plan(settings)
+    if settings.preset is Preset.PAPER:
+        return TrainingPair(meta=whole.meta, plain=whole.plain)
+    # Too short for a curriculum.
+    shared = {"repeats": here.repeats, "batch_size": here.batch_size, "curriculum": None}
+    ratio = whole.plain.windows // whole.meta.windows
+    return TrainingPair(
+        meta=whole.meta.with_changes(windows=here.windows, **shared),
+        plain=whole.plain.with_changes(windows=ratio * here.windows, **shared),
     )
-    # The profile decides how many windows of TL stand against one of M-L2O's.
-    ratio = plain_windows(settings) // size(settings).windows
-    return TrainingPair(meta=meta, plain_windows=ratio * here.windows)
 
 
 def train_pair(pair: TrainingPair, device: torch.device | str, progress: Progress) -> Pretrained:
     """φ after both trainings; `runs` has them by kind."""
-    return pretrain(pair.meta, pair.plain_windows, device=device, progress=progress)
+    return pretrain(pair.meta, pair.plain, device=device, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from analyses.comparison_rows import (
     suboptimality,
 )
 from analyses.figure2 import Figure2
-from analyses.profiles import SIZES, plain_windows
+from analyses.profiles import SIZES, Plan, plan
 from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.evaluation import loss_curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
+from ml2o_core.meta.plain import Plain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.optimizers.sgd import SGD
 from ml2o_core.problems import Problems, sample_problems
@@ -40,18 +41,18 @@ from ml2o_theory.optima import CertifiedOptima, SolverStatus
 @pytest.fixture(scope="module")
 def result() -> ComparisonResult:
     small = {"rows": 4, "cols": 3}
+    meta = TrainConfig(
+        family=Lasso(**small),
+        rule=RNNprop(hidden=3),
+        meta_gradient=MAML(),
+        windows=3,
+        unroll_steps=4,
+        batch_size=4,
+        repeats=2,
+    )
+    plain = meta.with_changes(meta_gradient=Plain(), windows=6)
     config = Comparison(
-        meta=TrainConfig(
-            family=Lasso(**small),
-            rule=RNNprop(hidden=3),
-            meta_gradient=MAML(),
-            windows=3,
-            unroll_steps=4,
-            batch_size=4,
-            repeats=2,
-        ),
-        plain_windows=6,
-        adaptation_windows=2,
+        plan=Plan(meta=meta, plain=plain, adaptation_windows=2),
         panels=(
             Panel(
                 label="σ = 3",
@@ -86,7 +87,7 @@ def test_every_method_runs_with_its_own_parameters_on_the_test_tasks(
     panel = result.panels[0]
     test = drawn(panel.panel.test, "test", 5)
     for name, method in panel.fitted.items():
-        alone = loss_curves(result.config.meta.rule, method.params, test, 12)
+        alone = loss_curves(result.config.plan.meta.rule, method.params, test, 12)
         torch.testing.assert_close(panel.losses[name], alone, rtol=1e-9, atol=1e-12)
     alone = loss_curves(SGD(), panel.tuned["sgd"].params, test, 12)
     torch.testing.assert_close(panel.losses["sgd"], alone, rtol=1e-9, atol=1e-12)
@@ -326,11 +327,11 @@ def test_profiles_resolve_to_the_stated_budgets() -> None:
     assert windows == 5000
     paper = RunSettings(preset=Preset.PAPER, profile=Profile.PAPER)
     matched = RunSettings(preset=Preset.PAPER, profile=Profile.MATCHED)
-    assert plain_windows(paper) == windows
-    assert plain_windows(matched) == 2 * windows
+    assert plan(paper).plain.windows == windows
+    assert plan(matched).plain.windows == 2 * windows
     resolved = Figure2().configuration(matched)
-    assert resolved.meta.meta_gradient == MAML(alpha=1e-3)
-    assert resolved.meta.repeats == 10
+    assert resolved.plan.meta.meta_gradient == MAML(alpha=1e-3)
+    assert resolved.plan.meta.repeats == 10
     assert [panel.sigma for panel in resolved.panels] == [50, 100]
 
 

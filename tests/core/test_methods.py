@@ -23,18 +23,19 @@ META = TrainConfig(
     batch_size=3,
     repeats=2,
 )
+PLAIN = META.with_changes(meta_gradient=Plain(), windows=3)
 ADAPTATION = adaptation(META, Lasso.normal(5.0, rows=4, cols=3), windows=2)
 
 
 def test_every_method_is_its_recipe_to_the_last_bit() -> None:
-    plain = train(META.with_changes(meta_gradient=Plain(), windows=3)).params
+    plain = train(PLAIN).params
     expected = {
         "vanilla": train(ADAPTATION, initial_params(META)).params,
         "dt": plain,
         "tl": train(ADAPTATION, plain).params,
         "m-l2o": train(ADAPTATION, train(META).params).params,
     }
-    fitted = fit(pretrain(META, 3), ADAPTATION)
+    fitted = fit(pretrain(META, PLAIN), ADAPTATION)
     assert set(fitted) == set(METHODS) == set(expected)
     for method, params in expected.items():
         for name, value in params.items():
@@ -44,7 +45,7 @@ def test_every_method_is_its_recipe_to_the_last_bit() -> None:
 
 
 def test_a_replicate_that_diverged_in_training_stays_out_after_adaptation() -> None:
-    pretrained = pretrain(META, 3)
+    pretrained = pretrain(META, PLAIN)
     masked = pretrained.converged | {"meta": torch.tensor([False, True])}
     fitted = fit(replace(pretrained, converged=masked), ADAPTATION)
     assert fitted["m-l2o"].converged.tolist() == [False, True]

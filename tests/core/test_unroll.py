@@ -38,9 +38,7 @@ def test_gain_on_a_quadratic_has_its_closed_form(phi: float, steps: int) -> None
     scale = expected.abs().max() + 1
     assert (run.iterates[-1] - expected).abs().max() <= 1e-12 * scale * 4**steps
     assert run.iterates.shape == (steps + 1, 3)
-    torch.testing.assert_close(
-        run.losses[-1], task.loss(run.iterates[-1]), rtol=1e-14, atol=1e-14
-    )
+    torch.testing.assert_close(run.losses[-1], task.loss(run.iterates[-1]), rtol=1e-14, atol=1e-14)
 
 
 def default(rule: UpdateRule) -> dict:

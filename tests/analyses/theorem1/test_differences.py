@@ -25,6 +25,7 @@ from analyses.theorem1.differences_rows import (
     score_rows,
 )
 from ml2o_core.devices import deterministic
+from ml2o_core.meta.plain import Plain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
@@ -45,7 +46,8 @@ def small(settings: RunSettings) -> differences.DifferencesConfig:
         patch.setattr(training, "QUICK", SMALL)
         found = CONFIGURATION(settings)
     meta = found.training.meta.with_changes(unroll_steps=2, rule=RNNprop(hidden=2))
-    pair = found.training.with_changes(meta=meta, plain_windows=1)
+    plain = meta.with_changes(meta_gradient=Plain(), windows=1)
+    pair = found.training.with_changes(meta=meta, plain=plain)
     return found.with_changes(training=pair, sigmas=SIGMAS, adaptation_windows=1, pairs=2)
 
 

@@ -16,6 +16,7 @@ from analyses.theorem1.curves import APART, DISTANCES, EVALUATED, PART, STANDSTI
 from analyses.theorem1.experiment import one_step
 from analyses.theorem1.experiment_page import horizon_of_vacuity
 from ml2o_core.devices import deterministic
+from ml2o_core.meta.plain import Plain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.progress import Progress
 from ml2o_core.results import AssumptionVerdict, CurveRow, EndMethod, Results, Row
@@ -35,7 +36,8 @@ def small(settings: RunSettings) -> experiment.ExperimentConfig:
         patch.setattr(training, "QUICK", SMALL)
         found = CONFIGURATION(settings)
     meta = found.training.meta.with_changes(unroll_steps=2, rule=RNNprop(hidden=3))
-    pair = found.training.with_changes(meta=meta, plain_windows=1)
+    plain = meta.with_changes(meta_gradient=Plain(), windows=1)
+    pair = found.training.with_changes(meta=meta, plain=plain)
     changes = {"unroll_steps": 2, "rule": meta.rule, "windows": 1}
     return found.with_changes(
         training=pair,
@@ -192,9 +194,9 @@ def test_the_sentence_about_vacuity_is_that_of_the_curves(results: Results) -> N
 @pytest.mark.parametrize("preset", list(Preset))
 def test_the_configuration_is_the_papers(preset: Preset) -> None:
     config = CONFIGURATION(RunSettings(preset=preset))
-    assert config.adaptation.windows == 5
+    assert config.adaptation.windows == (2 if preset is Preset.QUICK else 5)
     assert config.training.meta.unroll_steps == 20
     assert config.horizon == 20
-    assert config.training.plain_windows == 2 * config.training.meta.windows  # matched
+    assert config.training.plain.windows == 2 * config.training.meta.windows  # matched
     assert config.direct.objective == "final"
     assert config.alpha == 1e-3
