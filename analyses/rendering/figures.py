@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -21,6 +22,9 @@ WIDTH, HEIGHT = 6.0, 4.4
 
 LABEL_HEIGHT = 1.25 * FONT
 """Points between the centres of two labels beside the axes, at least."""
+
+LABEL_WIDTH = 26
+"""Characters in a line of a label: what fits between the axes and the panel's edge."""
 
 BAND_SHARE = 0.5
 """How much of the values' span a band may add to the vertical range, on either side."""
@@ -46,7 +50,7 @@ def drawings(figure: LineFigure) -> dict[str, Markup]:
 def _draw(
     canvas: Figure, figure: LineFigure, curves: Sequence[CurveRow], looks: dict[str, Style]
 ) -> None:
-    longest = max(len(curve.method) for curve in curves)
+    longest = max(len(line) for curve in curves for line in _label(curve))
     right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
     axes = canvas.add_axes((0.15, 0.13, right - 0.15, 0.84))
     axes.set_facecolor("none")
@@ -115,11 +119,15 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
     points_high = 72 * HEIGHT * axes.get_position().height
     scale = (high - low) / points_high
     wanted = [(end - low) / scale for end, _ in ends]
-    for (end, curve), at in zip(ends, spread(wanted, LABEL_HEIGHT, points_high), strict=True):
+    gap = LABEL_HEIGHT * max((len(_label(curve)) for _, curve in ends), default=1)
+    # Labels of several lines reach further up and down from their centres.
+    rest = (gap - LABEL_HEIGHT) / 2
+    places = spread([at - rest for at in wanted], gap, points_high - 2 * rest)
+    for (end, curve), at in zip(ends, [place + rest for place in places], strict=True):
         style = looks[curve.method]
         colour = STAND_INS[style.colour]
         axes.annotate(
-            curve.method,
+            "\n".join(_label(curve)),
             xy=(1.0, (end - low) / (high - low)),
             xytext=(1 + 18 / (72 * WIDTH * axes.get_position().width), at / points_high),
             xycoords="axes fraction",
@@ -136,6 +144,11 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
                 "relpos": (0, 0.5),
             },
         )
+
+
+def _label(curve: CurveRow) -> list[str]:
+    """The curve's name in lines."""
+    return textwrap.wrap(curve.method, LABEL_WIDTH)
 
 
 def spread(wanted: Sequence[float], gap: float, room: float) -> list[float]:

@@ -11,7 +11,9 @@ from analyses.theorem1.curves import (
     AS_ADAPTED,
     CLOSED,
     DETACHED,
+    DISTANCES,
     ENDS,
+    ERRORS,
     EVALUATED,
     FROZEN,
     FULL,
@@ -51,6 +53,9 @@ ROLES = {
     **{f"{symbol} {end}": Role.OBSERVED for symbol in ("E_M", "E_TL") for end in ENDS},
     **dict.fromkeys(APART.values(), Role.OBSERVED),
 }
+
+OBSERVED = (ERRORS, DISTANCES)
+"""Panels without a bound: what they show is enclosed, or bounded from above."""
 
 R = TypeVar("R", bound=Row)
 
@@ -137,16 +142,27 @@ def _bound_blocks(results: Results, curves: tuple[CurveRow, ...]) -> list[Block]
         LineFigure(
             id=f"{_artefact(curves)}-{PART}",
             caption="Base-10 logarithms against T. Bounds are from sampled constants "
-            f"({NO_GUARANTEE}); the gap is the largest of the seeds, the errors are their means. "
-            "“At least” is the excess over the best φ that was found, “at most” that over the "
-            "certified optima of the test problems, which is $f(x_T) - f^*$. Where “at least” has "
-            "no point, the adapted φ is itself the best one. Distances are $\\| x_T - x^* \\|$ of "
-            "the adapted φ, from above, their means over problems and seeds.",
+            f"({NO_GUARANTEE}); the gap is the largest of the seeds, the error is their mean.",
             description="Logarithms of Proposition 1's and Theorem 1's bounds, of trivial bounds, "
-            "and of the observed gap, errors and distances, against the number of steps T.",
+            "and of the observed gap and error, against the number of steps T.",
             x_label="T",
             y_label=f"log10 ({NO_GUARANTEE})",
-            curves=curves,
+            curves=tuple(row for row in curves if row.panel not in OBSERVED),
+            roles=ROLES,
+            y_range="own",
+        ),
+        LineFigure(
+            id=f"{_artefact(curves)}-{PART}-observed",
+            caption="What is observed, alone: base-10 logarithms of means over the problems and "
+            "the seeds, against T. “At least” is the error's excess over the best φ that was "
+            "found, “at most” that over the certified optima of the test problems, which is "
+            "$f(x_T) - f^*$. Where “at least” has no point, the adapted φ is itself the best one. "
+            r"Distances are $\| x_T - x^* \|$ of the adapted φ, from above.",
+            description="Logarithms of the observed errors and of the distances to the minimisers "
+            "against the number of steps T.",
+            x_label="T",
+            y_label="log10",
+            curves=tuple(row for row in curves if row.panel in OBSERVED),
             roles=ROLES,
             y_range="own",
         ),

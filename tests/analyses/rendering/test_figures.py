@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -13,8 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.rendering.blocks import LineFigure, Role
-from analyses.rendering.figures import drawings, has_cut_bands, spread, vertical_range
+from analyses.rendering.figures import (
+    LABEL_WIDTH,
+    drawings,
+    has_cut_bands,
+    spread,
+    vertical_range,
+)
 from analyses.rendering.palette import COLOURS, styles
+from analyses.rendering.svg import FONT
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import CurveRow, row_id
 
@@ -173,18 +181,21 @@ def test_a_huge_band_does_not_flatten_the_curves_and_the_page_can_say_so() -> No
     assert has_cut_bands(figure(curve("q", "b", [0, 1]), huge, y_range="own"))
 
 
+def heights_of(svg: str, names: Sequence[str]) -> dict[str, float]:
+    """Where these texts stand in a drawing, in points from its upper edge."""
+    found = {}
+    for element in ElementTree.fromstring(svg).iter():
+        text = "".join(element.itertext())
+        if element.tag.endswith("text") and text in names:
+            match = re.search(r"translate\(\S+ (\S+)\)", element.get("transform") or "")
+            found[text] = float(match[1] if match else element.get("y", "nan"))
+    return found
+
+
 def test_every_curve_with_a_value_is_named_and_names_do_not_touch() -> None:
     names = [f"method {index}" for index in range(10)]
     made = drawings(figure(*(curve("p", name, [5, 1 + 1e-3 * i]) for i, name in enumerate(names))))
-    root = ElementTree.fromstring(made["p"])
-    heights = {}
-    for element in root.iter():
-        if element.tag.endswith("text") and "".join(element.itertext()) in names:
-            place = element.get("transform") or ""
-            match = re.search(r"translate\(\S+ (\S+)\)", place)
-            heights["".join(element.itertext())] = float(
-                match[1] if match else element.get("y", "nan")
-            )
+    heights = heights_of(made["p"], names)
     assert sorted(heights) == names
     ordered = sorted(heights.values())
     assert all(b - a > 11 for a, b in itertools.pairwise(ordered))
@@ -202,6 +213,22 @@ def test_labels_keep_their_order_their_distance_and_the_room(
     assert all(b - a >= gap - 1e-9 for a, b in itertools.pairwise(placed))
     assert placed[0] >= -1e-9
     assert placed[-1] <= room + 1e-9 or (len(wanted) - 1) * gap > room
+
+
+def test_a_long_name_is_written_in_lines_that_stay_in_the_panel() -> None:
+    """Five curves at the top end, one name of two lines: none touches another or the edge."""
+    long = "the observed gap of the two risks' gradients"
+    names = [long, "a", "b", "c", "d"]
+    curves = [curve("p", name, [0.0, 1.0 - k / 100]) for k, name in enumerate(names)]
+    (svg,) = drawings(figure(*curves, y_range="own")).values()
+    lines = textwrap.wrap(long, LABEL_WIDTH)
+    assert len(lines) == 2
+    assert set(lines) <= set(texts(svg))
+    heights = heights_of(svg, [*lines, *names[1:]])
+    placed = sorted(heights.values())
+    assert len(placed) == 6
+    assert placed[0] >= FONT * 0.75
+    assert min(b - a for a, b in itertools.pairwise(placed)) >= FONT
 
 
 def test_labels_that_do_not_touch_stay_where_they_want() -> None:
