@@ -1,7 +1,7 @@
 """The meta-trainings behind the paper's figures: TL and DT, M-L2O exact and first order.
 
 Run alone, it does the work that takes hours on a CPU and minutes on a GPU; the figures then find
-the trained rules in the same folder. On a GPU the trainings run side by side.
+the trained rules in the same folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.settings import Preset, Profile, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
-from ml2o_core.devices import resolve_device
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.trainer import Trained
@@ -31,9 +30,6 @@ from ml2o_core.statistics import mean_band
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
 from ml2o_core.tasks.quadratic import Quadratic
-
-SIDE_BY_SIDE = 3
-"""Trainings that share a GPU."""
 
 RISK, VALIDATION = "ln mean risk of 25 windows", "ln validation"
 CHUNK = 25
@@ -71,10 +67,9 @@ class Training(TrainedArtefact):
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
         configs = self.configuration(settings).trainings
-        side_by_side = SIDE_BY_SIDE if resolve_device(settings.device).type == "cuda" else 1
-        done = trainings.get_all(list(configs.values()), side_by_side)
         rows: list[Row] = []
-        for name, run in zip(configs, done, strict=True):
+        for name, config in configs.items():
+            run = trainings.get(config)
             rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
         return rows
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -47,17 +45,6 @@ class Trainings:
         if name not in self._found:
             self._found[name] = self._load(name, config) or self._train(name, config)
         return self._found[name].to(self._device)
-
-    def get_all(self, configs: Sequence[TrainConfig], side_by_side: int = 1) -> list[Trained]:
-        """All of them, some at a time: on a GPU one training leaves room for others."""
-        with ThreadPoolExecutor(side_by_side) as pool:
-            return list(pool.map(self._on_own_stream, configs))
-
-    def _on_own_stream(self, config: TrainConfig) -> Trained:
-        if self._device.type != "cuda":
-            return self.get(config)
-        with torch.cuda.stream(torch.cuda.Stream()):
-            return self.get(config)
 
     def _load(self, name: str, config: TrainConfig) -> Trained | None:
         if self._folder is None or not TRAINED.is_in(self._folder / name):
