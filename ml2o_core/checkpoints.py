@@ -34,13 +34,18 @@ def check_destination(path: str | Path) -> Path:
 def _is_ours(directory: Path) -> bool:
     if not directory.is_dir():
         return False
-    if all(is_leftover(path) for path in directory.iterdir()) or UNFINISHED.is_in(directory):
+    if UNFINISHED.is_in(directory) or all(_is_half_written(p) for p in directory.iterdir()):
         return True
     try:
         TRAINED.read_manifest(directory)
     except CheckpointError:
         return False
     return True
+
+
+def _is_half_written(path: Path) -> bool:
+    """Whether `path` is what a process that was killed in its first write left."""
+    return is_leftover(path) or TRAINED.holds(path) or UNFINISHED.holds(path)
 
 
 def save_checkpoint(path: str | Path, trained: Trained) -> Path:
