@@ -20,8 +20,10 @@ from torch.func import jacrev, vmap
 from ml2o_core.seeding import generator
 from ml2o_core.tasks import Optimum, Task, TaskBatch, TaskFamily
 from ml2o_core.tasks.lasso import Lasso, LassoTask
+from ml2o_core.tasks.linear_rastrigin import LinearRastrigin
 from ml2o_core.tasks.mixture import FrozenTasks
 from ml2o_core.tasks.quadratic import Quadratic, QuadraticTask
+from ml2o_core.tasks.rastrigin import Rastrigin
 from ml2o_core.tasks.rosenbrock import Rosenbrock
 from ml2o_core.tasks.smoothed_lasso import SmoothedLasso
 
@@ -51,6 +53,8 @@ def families() -> Iterator[Any]:
     yield pytest.param(Lasso(rows=5, cols=3, weight=10.0), id="lasso, λ large")
     yield pytest.param(SmoothedLasso(cols=4, smoothing=1e-4), id="smoothed LASSO, small ε")
     yield pytest.param(Rosenbrock(cols=5, steepness=3.0), id="rosenbrock, d = 5")
+    yield pytest.param(Rastrigin(cols=1, alpha=0.0), id="rastrigin, d = 1, α = 0")
+    yield pytest.param(LinearRastrigin(rows=3, cols=5), id="linear rastrigin, rank 3 of 5")
 
 
 over_families = pytest.mark.parametrize("family", list(families()))
@@ -303,14 +307,9 @@ def test_spec_survives_json(family: TaskFamily) -> None:
 
 def test_lookup_finds_what_the_registry_lists() -> None:
     known = TaskFamily.registry()
-    assert {
-        "quadratic",
-        "lasso",
-        "smoothed-lasso",
-        "rosenbrock",
-        "mixture",
-        "frozen",
-    } <= known.keys()
+    least_squares = {"quadratic", "lasso", "smoothed-lasso"}
+    others = {"rosenbrock", "rastrigin", "linear-rastrigin", "mixture", "frozen"}
+    assert least_squares | others <= known.keys()
     assert all(TaskFamily.lookup(name) is family for name, family in known.items())
 
 
