@@ -114,6 +114,9 @@ def test_tensors_of_another_run_are_refused(trained: Trained, tmp_path: Path) ->
         name: [None, value[None], value.int(), value.double(), value * torch.nan],
         "params.extra": [value],
         "history.risk": [None, torch.zeros(1, 1, 1)],
+        "history.validation": [None, torch.zeros(1, 2), torch.zeros(0, 3)],
+        "history.validated_at": [None, torch.zeros(1, dtype=torch.int64)],
+        "history.stage": [None, torch.zeros(1, dtype=torch.int64)],
         "diverged_at": [None, torch.zeros(99, dtype=torch.int64)],
     }
     for tensor, faults in changes.items():
