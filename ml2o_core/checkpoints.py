@@ -43,6 +43,13 @@ def _is_ours(directory: Path) -> bool:
     return True
 
 
+def finished(path: Path, config: TrainConfig) -> bool:
+    """Whether the checkpoint of just this configuration is at `path`."""
+    if not TRAINED.is_in(path) or UNFINISHED.is_in(path):
+        return False
+    return bool(TRAINED.read_manifest(path)["config"] == json.loads(config.model_dump_json()))
+
+
 def save_checkpoint(path: str | Path, trained: Trained) -> Path:
     """Write `trained` to the directory `path` (made if missing, replaced if a checkpoint)."""
     directory = check_destination(path)
