@@ -153,7 +153,7 @@ CASES = {
     f"adapt nan.py {ADAPT}": "checkpoint nan.py: not a checkpoint",
     f"adapt good {ADAPT} --unroll-steps 0": "unroll_steps: got 0; allowed: ",
     f"adapt good {ADAPT} --config other_family.toml": "family: got {'name': 'lasso'}; allowed: ",
-    f"adapt good {ADAPT} --config config.toml": "config: got 3; allowed: known keys (advance, batch_size,",
+    f"adapt good {ADAPT} --config config.toml": "config: got 3; allowed: known keys (advance, ",
     f"adapt good {ADAPT} --config unknown_key.toml": "windos: got 3; allowed: known keys (",
     "adapt good --out out": "--family: got nothing; allowed: text",
     f"evaluate truncated {EVALUATE}": "is damaged or truncated (SHA-256)",
