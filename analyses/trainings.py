@@ -52,6 +52,7 @@ class Trainings:
         trained = load_checkpoint(self.folder / name)
         if trained.config != config:
             raise CheckpointError(self.folder / name, "not the training that its name says")
+        self._store(self.folder / name, config).clear()  # a run may have been killed before it did
         return trained
 
     def _train(self, name: str, config: TrainConfig) -> Trained:

@@ -2,7 +2,8 @@
 
 The tensors are written first, under a name made from their SHA-256; then the manifest, which names
 them, is put in place in one atomic step. A kill at any moment leaves the old bundle or the new one,
-never a mixture. Reading checks the format, the version and the hash.
+never a mixture. Reading checks the format, the version, the hash of the tensors and the manifest's
+own checksum (a manifest from before there was one has none).
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ class Bundle:
     ) -> None:
         """Put it into a folder (made if missing), in place of another one of this kind."""
         directory.mkdir(parents=True, exist_ok=True)
-        payload = save({name: value.cpu().contiguous() for name, value in tensors.items()})
+        # Copies: two names may be one tensor, and safetensors refuses those.
+        payload = save({name: v.cpu().contiguous().clone() for name, v in tensors.items()})
         digest = hashlib.sha256(payload).hexdigest()
         name = f"{self._stem}-{digest[:16]}.safetensors"
         head = {"format": self.format, "version": self.version}
         manifest = {**head, **values, "tensors": name, "sha256": digest}
+        manifest["checksum"] = _checksum(manifest)
         write_atomically(directory / name, payload)
         write_atomically(directory / self.manifest, json.dumps(manifest, indent=2).encode())
         self._remove_tensors(directory, but=name)
@@ -52,8 +55,8 @@ class Bundle:
     def read(self, directory: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Manifest and tensors; `CheckpointError` says what is wrong."""
         manifest = self.read_manifest(directory)
-        name, own = manifest["tensors"], rf"{self._stem}-[0-9a-f]{{16}}\.safetensors"
-        if not (isinstance(name, str) and fullmatch(own, name)):
+        name = manifest["tensors"]
+        if not (isinstance(name, str) and self._is_name(name)):
             problem = f"{self.manifest} does not name its tensors as this program does"
             raise CheckpointError(directory, problem)
         try:
@@ -87,6 +90,8 @@ class Bundle:
             version = repr(manifest.get("version"))[:20]
             problem = f"version {version}; this program reads {self.version}"
             raise CheckpointError(directory, problem)
+        if manifest.get("checksum", _checksum(manifest)) != _checksum(manifest):
+            raise CheckpointError(directory, f"{self.manifest} is damaged (its checksum)")
         missing = {"config", "tensors", "sha256"} - manifest.keys()
         if missing:
             raise CheckpointError(directory, f"{self.manifest} lacks {', '.join(sorted(missing))}")
@@ -95,6 +100,10 @@ class Bundle:
     def is_in(self, directory: Path) -> bool:
         """Whether the folder has a manifest of this kind, readable or not."""
         return (directory / self.manifest).exists()
+
+    def holds(self, path: Path) -> bool:
+        """Whether `path` is a file of tensors by its name; a write that was killed leaves one."""
+        return self._is_name(path.name) and path.is_file()
 
     def remove(self, directory: Path) -> None:
         """Take it out of its folder: the manifest first, so that no half of it is ever read."""
@@ -105,7 +114,16 @@ class Bundle:
     def _stem(self) -> str:
         return Path(self.manifest).stem
 
+    def _is_name(self, name: str) -> bool:
+        return fullmatch(rf"{self._stem}-[0-9a-f]{{16}}\.safetensors", name) is not None
+
     def _remove_tensors(self, directory: Path, but: str | None) -> None:
         for old in directory.glob(f"{self._stem}-*.safetensors"):
             if old.name != but:
                 old.unlink()
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a manifest but its checksum, whatever the order and the spaces."""
+    values = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -34,7 +34,7 @@ def check_destination(path: str | Path) -> Path:
 def _is_ours(directory: Path) -> bool:
     if not directory.is_dir():
         return False
-    if all(is_leftover(path) for path in directory.iterdir()) or UNFINISHED.is_in(directory):
+    if UNFINISHED.is_in(directory) or all(_is_half_written(p) for p in directory.iterdir()):
         return True
     try:
         TRAINED.read_manifest(directory)
@@ -48,6 +48,11 @@ def finished(path: Path, config: TrainConfig) -> bool:
     if not TRAINED.is_in(path) or UNFINISHED.is_in(path):
         return False
     return bool(TRAINED.read_manifest(path)["config"] == json.loads(config.model_dump_json()))
+
+
+def _is_half_written(path: Path) -> bool:
+    """Whether `path` is what a process that was killed in its first write left."""
+    return is_leftover(path) or TRAINED.holds(path) or UNFINISHED.holds(path)
 
 
 def save_checkpoint(path: str | Path, trained: Trained) -> Path:

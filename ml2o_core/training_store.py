@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ml2o_core.bundle import Bundle
 from ml2o_core.errors import CheckpointError
+from ml2o_core.files import remove_leftovers
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.descent import Descent, Layout
 from ml2o_core.meta.state import TrainingState
@@ -67,7 +68,12 @@ class TrainingStore:
         self._next = self._clock() + self._seconds
 
     def load(self) -> TrainingState | None:
-        """The state that was kept, or None; `CheckpointError` if it cannot be gone on from."""
+        """The state that was kept, or None; `CheckpointError` if it cannot be gone on from.
+
+        What a killed run has half written is cleared away.
+        """
+        if self.directory.is_dir():
+            remove_leftovers(self.directory)
         if not UNFINISHED.is_in(self.directory):
             return None
         manifest, tensors = UNFINISHED.read(self.directory)
@@ -79,14 +85,16 @@ class TrainingStore:
                 manifest["state"], {name: v.to(self.device) for name, v in tensors.items()}
             )
             _check(state, self.config)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"tensors are not those of a training ({error})"
             raise CheckpointError(self.directory, problem) from None
         return state
 
     def clear(self) -> None:
-        """The training is finished."""
+        """The training is finished: nothing of it stays in the folder but its checkpoint."""
         UNFINISHED.remove(self.directory)
+        if self.directory.is_dir():
+            remove_leftovers(self.directory)
 
 
 def _digest(init: Params) -> str:
@@ -111,10 +119,10 @@ def _check(state: TrainingState, config: TrainConfig) -> None:
     phi = initial_params(config)
     descent = Descent(config.descent, config.learning_rate)
     fresh = TrainingState.begin(config, descent.begin(Layout.of(phi).join(phi)))
-    if state.carry is not None:
+    if state.window > 0:
         fresh.carry = begin(config.rule, *_first(config))
+    fresh.validations.value = [fresh.columns["risk"][0]] * len(state.validations.value)
     expected, found = _shapes(fresh.tensors()), _shapes(state.tensors())
-    found.pop("validations", None)
     if expected != found:
         names = {*expected, *found}
         wrong = sorted(name for name in names if expected.get(name) != found.get(name))

@@ -196,17 +196,19 @@ class _Run:
     def _before(self, curriculum: Curriculum) -> None:
         """Validate where it is due, and pass to the next stage where one is over."""
         state, config = self.state, self.config
-        assert state.stage is not None
-        stage = state.stage
-        every = curriculum.windows_between(stage.index, config.windows, config.unroll_steps)
-        over = stage.is_over(curriculum, state.window, config.windows)
-        if over or (state.window - stage.began) % every == 0:
-            self._validate(stage)
-        if stage.is_over(curriculum, state.window, config.windows):
+        while True:
+            stage = state.stage
+            assert stage is not None
+            every = curriculum.windows_between(stage.index, config.windows, config.unroll_steps)
+            over = stage.is_over(curriculum, state.window, config.windows)
+            if over or (state.window - stage.began) % every == 0:
+                self._validate(stage)
+            if not stage.is_over(curriculum, state.window, config.windows):
+                return
+            # Between two validations the run can be stopped: the state says all that is done.
             state.learner = stage.best
             state.stage = Stage.begin(stage.index + 1, state.window, state.learner)
             state.left = 0
-            self._validate(state.stage)
 
     def _validate(self, stage: Stage) -> None:
         """One batch of fresh problems for one episode of the length that the stage prepares for."""

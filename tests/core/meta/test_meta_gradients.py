@@ -1,8 +1,6 @@
 """Every meta-gradient against central differences of what it is the gradient of.
 
-The references share nothing with `ml2o_core.meta`: a plain loop over problems, with the inputs z_t
-either computed along the way (graph mode `full`) or frozen at recorded values (`detached`: the
-surrogate whose gradient a detached run takes).
+The references are the plain loops of `loops`. The other meta-gradients have files of their own.
 """
 
 from __future__ import annotations
@@ -19,78 +17,18 @@ from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.window import window_loss
 from ml2o_core.optimizers.base import Params, UpdateRule
-from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.optimizers.mlp_rule import MLPRule
 from ml2o_core.optimizers.rnnprop import RNNprop
-from ml2o_core.problems import Problems, sample_problems
+from ml2o_core.problems import Problems
 from ml2o_core.seeding import generator
 from ml2o_core.tasks.quadratic import Quadratic
 from ml2o_core.tasks.smoothed_lasso import SmoothedLasso
 from ml2o_core.unroll import GraphMode, begin, unroll
 
-REPEATS, SIZE, STEPS, ALPHA = 2, 2, 4, 0.05
+from .loops import ALPHA, FAMILIES, REPEATS, RULES, SIZE, STEPS, draw, loop_risk, single
+
 TOLERANCE = 1e-6
 """Relative; central differences with h = 1e-5 in float64 are off by about 1e-10."""
-
-RULES = [
-    LinearGain(shape="full", dim=3),
-    MLPRule(hidden=3),
-    RNNprop(hidden=3, output_scale=0.1),
-    RNNprop(hidden=2, layers=2, projection=True, output_scale=0.1),
-]
-FAMILIES = [Quadratic(rows=4, cols=3), SmoothedLasso(rows=3, cols=3, smoothing=0.1)]
-
-Values = list[list[Tensor]]
-"""Recorded inputs: z_t by problem, then by step."""
-
-
-def single(tensors: Params, replicate: int) -> Params:
-    return {name: value[replicate] for name, value in tensors.items()}
-
-
-def draw(rule: UpdateRule, family: Quadratic | SmoothedLasso) -> tuple[Problems, Params]:
-    problems = sample_problems(family, seed=1, purpose="test", repeats=REPEATS, size=SIZE)
-    # A start away from the kinks of g/√v̂, and weights large enough that every term matters.
-    problems = Problems(problems.tasks, problems.start + 0.5)
-    draws = [rule.init_params(generator(2, repeat=r)) for r in range(REPEATS)]
-    noise = [generator(3, repeat=r) for r in range(REPEATS)]
-    params = {
-        name: torch.stack(
-            [
-                d[name] + 0.1 * torch.randn(d[name].shape, generator=g, dtype=torch.float64)
-                for d, g in zip(draws, noise, strict=True)
-            ]
-        )
-        for name in draws[0]
-    }
-    return problems, params
-
-
-def loop_risk(
-    rule: UpdateRule,
-    problems: Problems,
-    replicate: int,
-    objective: str,
-    frozen: Values | None = None,
-) -> Callable[[Params], tuple[Tensor, Values]]:
-    """φ ↦ (ĝ_T(φ), the inputs seen), one problem after another; inputs from `frozen` if given."""
-
-    def risk(params: Params) -> tuple[Tensor, Values]:
-        total, seen = torch.zeros((), dtype=torch.float64), []
-        for n in range(SIZE):
-            task, x = problems.tasks[replicate, n], problems.start[replicate, n]
-            state, inputs = rule.init_state(task, x), []
-            for t in range(STEPS):
-                z = task.gradient(x) if frozen is None else frozen[n][t]
-                inputs.append(z.detach())
-                step, state = rule.update({"gradient": z}, state, params)
-                x = x + step
-                if objective == "sum" or t == STEPS - 1:
-                    total = total + task.loss(x) / SIZE
-            seen.append(inputs)
-        return total, seen
-
-    return risk
 
 
 def gradient_at(risk: Callable[[Params], Tensor], params: Params) -> Params:
@@ -129,20 +67,20 @@ def reference(
     """The derivative of the meta-loss of replicate r, from its definition."""
     phi = single(params, r)
     live = loop_risk(rule, problems, r, obj)
-    inner_inputs = None if mode == "full" else live(phi)[1]
+    inner_inputs = None if mode == "full" else live(phi).inputs
     inner = loop_risk(rule, problems, r, obj, inner_inputs)
     if method == "plain":
-        return central_differences(lambda p: inner(p)[0], phi)
+        return central_differences(lambda p: inner(p).risk, phi)
 
     def adapted(p: Params) -> Params:
-        gradient = gradient_at(lambda q: inner(q)[0], p)
+        gradient = gradient_at(lambda q: inner(q).risk, p)
         return {name: p[name] - ALPHA * gradient[name] for name in p}
 
-    outer_inputs = None if mode == "full" else live(adapted(phi))[1]
+    outer_inputs = None if mode == "full" else live(adapted(phi)).inputs
     outer = loop_risk(rule, problems, r, obj, outer_inputs)
     if method == "maml":
-        return central_differences(lambda p: outer(adapted(p))[0], phi)
-    return central_differences(lambda p: outer(p)[0], adapted(phi))
+        return central_differences(lambda p: outer(adapted(p)).risk, phi)
+    return central_differences(lambda p: outer(p).risk, adapted(phi))
 
 
 METHODS: dict[str, MetaGradient] = {
@@ -207,7 +145,7 @@ def test_exact_and_first_order_differ_by_the_inner_hessian() -> None:
 
     def flat_risk(vector: Tensor) -> Tensor:
         pieces = vector.split(sizes)
-        return risk({n: p.view(s) for n, p, s in zip(names, pieces, shapes, strict=True)})[0]
+        return risk({n: p.view(s) for n, p, s in zip(names, pieces, shapes, strict=True)}).risk
 
     flat = torch.cat([value.flatten() for value in phi.values()])
     hessian = torch.autograd.functional.hessian(flat_risk, flat)
