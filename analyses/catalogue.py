@@ -10,10 +10,19 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from analyses.settings import Profile
+from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.spec import Registered
 
-Kind = Literal["families", "rules", "methods", "statements", "artefacts", "presets", "profiles"]
+Kind = Literal[
+    "families",
+    "rules",
+    "methods",
+    "meta-gradients",
+    "statements",
+    "artefacts",
+    "presets",
+    "profiles",
+]
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,8 @@ def _methods() -> list[Entry]:
     training = {
         "none": "no meta-training",
         "plain": "plain meta-training",
-        "meta": "Algorithm 1 (MAML)",
+        "meta": "Algorithm 1 (MAML), or the profile's variant of it",
+        "first-order": "Algorithm 1 with the first-order meta-gradient",
     }
     return [
         Entry(
@@ -101,6 +111,15 @@ def _methods() -> list[Entry]:
             {"pretraining": method.pretraining, "adapts": method.adapts},
         )
         for name, method in METHODS.items()
+    ]
+
+
+def _meta_gradients() -> list[Entry]:
+    from ml2o_core.meta.base import MetaGradient
+
+    return [
+        Entry(name, first_line(member), {"options": _options(member)})
+        for name, member in MetaGradient.registry().items()
     ]
 
 
@@ -177,13 +196,31 @@ PROFILES = {
 
 
 def _profiles() -> list[Entry]:
-    return [Entry(str(profile), meaning) for profile, meaning in PROFILES.items()]
+    return [
+        Entry(str(profile), meaning, {"resolved": _resolved(profile)})
+        for profile, meaning in PROFILES.items()
+    ]
+
+
+def _resolved(profile: Profile) -> dict[str, Any]:
+    """What a profile resolves to at the paper's size; of other trainings, how they differ."""
+    from analyses.profiles import plan
+
+    whole = plan(RunSettings(preset=Preset.PAPER, profile=profile)).model_dump(mode="json")
+    meta = whole["meta"]
+    for name in ("plain", "first_order"):
+        if (other := whole[name]) is None:
+            del whole[name]
+        else:
+            whole[name] = {key: value for key, value in other.items() if value != meta[key]}
+    return whole
 
 
 _CATALOGUES: dict[Kind, Callable[[], list[Entry]]] = {
     "families": _families,
     "rules": _rules,
     "methods": _methods,
+    "meta-gradients": _meta_gradients,
     "statements": _statements,
     "artefacts": _artefacts,
     "presets": _presets,

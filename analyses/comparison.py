@@ -90,20 +90,29 @@ def label(method: str) -> str:
     return METHODS[method].label if method in METHODS else ANALYTIC_LABELS[method]
 
 
-def compare(config: Comparison, device: torch.device | str, progress: Progress) -> ComparisonResult:
-    """Run the comparison."""
-    pretrained = pretrain(config.plan.meta, config.plan.plain, device=device, progress=progress)
-    panels = [_panel(config, panel, pretrained, device, progress) for panel in config.panels]
-    return ComparisonResult(config, pretrained, panels)
+def compare(
+    config: Comparison,
+    device: torch.device | str,
+    progress: Progress,
+    pretrained: Pretrained | None = None,
+) -> ComparisonResult:
+    """Run the comparison, with the trainings that are given, or else its own."""
+    if pretrained is None:
+        trained = pretrain(config.plan.meta, config.plan.plain, device=device, progress=progress)
+    else:
+        trained = pretrained
+    panels = [compare_panel(config, panel, trained, device, progress) for panel in config.panels]
+    return ComparisonResult(config, trained, panels)
 
 
-def _panel(
+def compare_panel(
     config: Comparison,
     panel: Panel,
     pretrained: Pretrained,
     device: torch.device | str,
     progress: Progress,
 ) -> PanelResult:
+    """One panel: adapt, tune, run on the test problems, and solve them."""
     adapting = config.plan.adapting(panel.adaptation)
     fitted = fit(pretrained, adapting, device=device, progress=progress)
     tasks = {"seed": config.plan.meta.seed, "repeats": config.plan.meta.repeats}

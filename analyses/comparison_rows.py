@@ -10,7 +10,7 @@ from torch import Tensor
 from analyses.comparison import ComparisonResult, PanelResult, label
 from analyses.optimum_rows import optimum_rows
 from ml2o_core.evaluation import min_log_mean
-from ml2o_core.methods import METHODS
+from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.results import CurveRow, FitRow, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Scale, Score
 from ml2o_core.statistics import mean_band, mean_interval
@@ -23,7 +23,10 @@ DISTANCE = "ln mean distance to the minimiser"
 OPTIMUM = "certified optimum"
 
 PAIRS = (("m-l2o", "tl"), ("tl", "dt"), ("dt", "vanilla"))
-"""Neighbours in the order that the paper finds; also the paired differences that are stored."""
+"""Neighbours in the order that the paper finds."""
+
+DIFFERENCES = (*PAIRS, ("m-l2o", "dt"), ("m-l2o-first-order", "tl"), ("m-l2o", "m-l2o-first-order"))
+"""The paired differences that are stored, of the methods that are there."""
 
 
 def suboptimality(result: PanelResult, losses: Tensor) -> Tensor:
@@ -56,14 +59,20 @@ def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], T
 
 def rows(artefact: str, result: ComparisonResult) -> list[Row]:
     """Everything that is stored of a comparison, but the claims."""
-    found: list[Row] = []
-    found += _trainings(artefact, result)
+    found = training_rows(artefact, result.pretrained)
     for panel in result.panels:
-        found += _optima(artefact, panel)
-        found += _scores(artefact, panel)
-        found += _curves(artefact, panel)
-        found += _choices(artefact, panel)
+        found += panel_rows(artefact, panel)
     return found
+
+
+def panel_rows(artefact: str, panel: PanelResult) -> list[Row]:
+    """Everything that is stored of one panel."""
+    return [
+        *_optima(artefact, panel),
+        *_scores(artefact, panel),
+        *_curves(artefact, panel),
+        *_choices(artefact, panel),
+    ]
 
 
 def _scores(artefact: str, result: PanelResult) -> list[Row]:
@@ -72,7 +81,9 @@ def _scores(artefact: str, result: PanelResult) -> list[Row]:
     for method, by_score in table.items():
         for (score, step), values in by_score.items():
             found.append(_score(artefact, result, method, score, step, values))
-    for method, reference in PAIRS:
+    for method, reference in DIFFERENCES:
+        if method not in table or reference not in table:
+            continue
         for (score, step), values in table[method].items():
             other = table[reference][score, step]
             found.append(_score(artefact, result, method, score, step, values, reference, other))
@@ -147,8 +158,9 @@ def _curves(artefact: str, result: PanelResult) -> list[Row]:
             found.append(_curve(artefact, result, label(method), quantity, logs))
     steps = next(iter(result.losses.values())).shape[-1]
     optimum = result.optima.primal.mean(1).numpy()
-    # A replicate with a failed solve has no mean optimum, only a bound.
-    if (known := optimum[np.isfinite(optimum)]).size:
+    # A replicate with a failed solve has no mean optimum, only a bound; and 0 has no logarithm.
+    known = optimum[np.isfinite(optimum)]
+    if known.size and (known > 0).all():
         logs = np.repeat(np.log(known)[:, None], steps, axis=1)
         found.append(_curve(artefact, result, OPTIMUM, OBJECTIVE, logs))
     return found
@@ -187,9 +199,10 @@ def _optima(artefact: str, result: PanelResult) -> Sequence[Row]:
     )
 
 
-def _trainings(artefact: str, result: ComparisonResult) -> list[Row]:
+def training_rows(artefact: str, pretrained: Pretrained) -> list[Row]:
+    """How the rules were meta-trained."""
     found: list[Row] = []
-    for kind, run in result.pretrained.runs.items():
+    for kind, run in pretrained.runs.items():
         methods = " and ".join(m.label for m in METHODS.values() if m.pretraining == kind)
         found.append(
             FitRow(
@@ -197,7 +210,8 @@ def _trainings(artefact: str, result: ComparisonResult) -> list[Row]:
                 artefact=artefact,
                 method=methods,
                 stage="meta-training",
-                how=f"{run.config.meta_gradient.name}, Adam {run.config.learning_rate:g}",
+                how=f"{run.config.meta_gradient.name}, Adam {run.config.learning_rate:g}; "
+                f"on {run.device}",
                 windows=run.config.windows,
                 repeats=run.config.repeats,
                 diverged=int((~run.converged).sum()),

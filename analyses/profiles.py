@@ -15,6 +15,7 @@ from analyses.settings import Preset, Profile, RunSettings
 from ml2o_core.meta.base import MetaGradient
 from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.meta.curriculum import LENGTHS, Curriculum
+from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.next_window import NextWindow
 from ml2o_core.meta.plain import Plain
@@ -61,6 +62,9 @@ class Plan(Spec):
 
     meta: TrainConfig = Field(description="M-L2O's training")
     plain: TrainConfig = Field(description="training of TL and DT")
+    first_order: TrainConfig | None = Field(
+        None, description="M-L2O's training with the first-order meta-gradient, beside the exact"
+    )
     adaptation_windows: int = Field(5, ge=1, description="adaptation steps, one window each")
     adaptation_episode: int = Field(5, ge=1, description="of them in one episode")
 
@@ -98,4 +102,7 @@ def plan(
     family = kind.frozen_mixture(count=here.batch_size) if released else meta.family
     plain = meta.with_changes(meta_gradient=Plain(), family=family, windows=factor * here.windows)
     steps = {"adaptation_windows": 50} if released else {}
-    return Plan(meta=meta, plain=plain, **steps)
+    beside = {}
+    if settings.profile is Profile.PAPER and settings.preset is not Preset.QUICK:
+        beside = {"first_order": meta.with_changes(meta_gradient=FirstOrderMAML(alpha=ALPHA))}
+    return Plan(meta=meta, plain=plain, **beside, **steps)

@@ -14,13 +14,12 @@ import torch
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
-from analyses.profiles import ALPHA, plan
+from analyses.profiles import plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
-from analyses.settings import Preset, Profile, RunSettings
+from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, FitRow, Results, Row, row_id
@@ -58,9 +57,8 @@ class Training(TrainedArtefact):
             profile = plan(settings, kind)
             found[f"{title}, TL and DT"] = profile.plain
             found[f"{title}, M-L2O"] = profile.meta
-            if settings.profile is Profile.PAPER:
-                first = plan(settings, kind, meta_gradient=FirstOrderMAML(alpha=ALPHA))
-                found[f"{title}, first-order M-L2O"] = first.meta
+            if profile.first_order is not None:
+                found[f"{title}, first-order M-L2O"] = profile.first_order
         return TrainingsConfig(trainings=found)
 
     def run_trained(

@@ -36,7 +36,7 @@ class Trainings:
     """The trainings of a run on `device`; without a folder they are gone with the process."""
 
     def __init__(self, folder: Path | None, device: torch.device, progress: Progress) -> None:
-        self._folder, self._device, self._progress = folder, device, progress
+        self.folder, self._device, self._progress = folder, device, progress
         self._found: dict[str, Trained] = {}
 
     def get(self, config: TrainConfig) -> Trained:
@@ -47,16 +47,16 @@ class Trainings:
         return self._found[name].to(self._device)
 
     def _load(self, name: str, config: TrainConfig) -> Trained | None:
-        if self._folder is None or not TRAINED.is_in(self._folder / name):
+        if self.folder is None or not TRAINED.is_in(self.folder / name):
             return None
-        trained = load_checkpoint(self._folder / name)
+        trained = load_checkpoint(self.folder / name)
         if trained.config != config:
-            raise CheckpointError(self._folder / name, "not the training that its name says")
-        self._store(self._folder / name, config).clear()  # a run may have been killed before it did
+            raise CheckpointError(self.folder / name, "not the training that its name says")
+        self._store(self.folder / name, config).clear()  # a run may have been killed before it did
         return trained
 
     def _train(self, name: str, config: TrainConfig) -> Trained:
-        store = None if self._folder is None else self._store(self._folder / name, config)
+        store = None if self.folder is None else self._store(self.folder / name, config)
         trained = train(
             config,
             device=self._device,

@@ -43,6 +43,13 @@ def _is_ours(directory: Path) -> bool:
     return True
 
 
+def finished(path: Path, config: TrainConfig) -> bool:
+    """Whether the checkpoint of just this configuration is at `path`."""
+    if not TRAINED.is_in(path) or UNFINISHED.is_in(path):
+        return False
+    return bool(TRAINED.read_manifest(path)["config"] == json.loads(config.model_dump_json()))
+
+
 def _is_half_written(path: Path) -> bool:
     """Whether `path` is what a process that was killed in its first write left."""
     return is_leftover(path) or TRAINED.holds(path) or UNFINISHED.holds(path)

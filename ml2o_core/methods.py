@@ -1,11 +1,13 @@
-"""The four methods that are compared, as recipes over the same parts.
+"""The methods that are compared, as recipes over the same parts.
 
 | method      | meta-training on the training tasks | adaptation |
 |-------------|-------------------------------------|------------|
 | Vanilla L2O | none: φ_0                           | yes        |
 | DT          | plain                               | no         |
 | TL          | plain (the same weights as DT)      | yes        |
-| M-L2O       | Algorithm 1 (MAML, or first order)  | yes        |
+| M-L2O       | Algorithm 1, or a profile's variant | yes        |
+
+and, where it was trained, M-L2O with the first-order meta-gradient beside the exact one.
 
 All start from the same φ_0 and see the same training, adaptation and test tasks.
 """
@@ -30,7 +32,7 @@ class Method:
 
     name: str
     label: str
-    pretraining: Literal["none", "plain", "meta"]
+    pretraining: Literal["none", "plain", "meta", "first-order"]
     adapts: bool
 
 
@@ -41,6 +43,7 @@ METHODS = {
         Method("dt", "Direct Transfer (DT)", "plain", adapts=False),
         Method("tl", "Transfer Learning (TL)", "plain", adapts=True),
         Method("m-l2o", "M-L2O", "meta", adapts=True),
+        Method("m-l2o-first-order", "M-L2O, first order", "first-order", adapts=True),
     )
 }
 
@@ -57,9 +60,11 @@ class Pretrained:
     runs: dict[str, Trained]
 
     @classmethod
-    def of(cls, plain: Trained, meta: Trained) -> Self:
-        """From the two trainings, on the device where their parameters are."""
+    def of(cls, plain: Trained, meta: Trained, first_order: Trained | None = None) -> Self:
+        """From the trainings, on the device where their parameters are."""
         runs = {"plain": plain, "meta": meta}
+        if first_order is not None:
+            runs["first-order"] = first_order
         device = next(iter(meta.params.values())).device
         everyone = torch.ones(meta.config.repeats, dtype=torch.bool)
         return cls(
@@ -107,9 +112,10 @@ def fit(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Fitted]:
-    """All four methods on one adaptation distribution (`adaptation` from `meta.adaptation`)."""
+    """Every method that was trained, on one adaptation distribution (see `meta.config`)."""
     fitted = {}
-    for name, recipe in METHODS.items():
+    there = {name: m for name, m in METHODS.items() if m.pretraining in pretrained.params}
+    for name, recipe in there.items():
         params = pretrained.params[recipe.pretraining]
         converged, run = pretrained.converged[recipe.pretraining], None
         if recipe.adapts:

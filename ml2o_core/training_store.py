@@ -8,6 +8,7 @@ it is refused.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from ml2o_core.bundle import Bundle
@@ -24,6 +26,7 @@ from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.descent import Descent, Layout
 from ml2o_core.meta.state import TrainingState
 from ml2o_core.meta.trainer import initial_params
+from ml2o_core.optimizers.base import Params
 from ml2o_core.problems import sample_problems
 from ml2o_core.unroll import begin
 
@@ -42,6 +45,7 @@ class TrainingStore:
         config: TrainConfig,
         device: torch.device | str = "cpu",
         *,
+        init: Params | None = None,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,6 +56,7 @@ class TrainingStore:
             "config": json.loads(config.model_dump_json()),
             "device": self.device.type,
             "torch": str(torch.__version__),
+            "init": None if init is None else _digest(init),
         }
 
     def __call__(self, state: TrainingState, now: bool) -> None:
@@ -90,6 +95,11 @@ class TrainingStore:
         UNFINISHED.remove(self.directory)
         if self.directory.is_dir():
             remove_leftovers(self.directory)
+
+
+def _digest(init: Params) -> str:
+    """The parameters that a training began with, as a hash."""
+    return hashlib.sha256(save({k: v.cpu().contiguous() for k, v in init.items()})).hexdigest()
 
 
 def _foreign(name: str, found: object, here: object) -> str:

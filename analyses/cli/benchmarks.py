@@ -7,27 +7,34 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from analyses.bench_optima import bench_optima
 from analyses.cli.options import option
 from analyses.cli.output import AsJson, print_columns, print_json
 from analyses.cli.running import Device, computing
+from ml2o_core.errors import InvalidArgument
 
 
 def bench(
-    part: Annotated[Literal["optima"], Parameter(help="What to time.")],
+    part: Annotated[Literal["optima", "training"], Parameter(help="What to time.")],
     /,
     *,
-    size: Annotated[int, option("Problems.")] = 1280,
+    size: Annotated[int | None, option("Problems. [default: optima 1280, training 128]")] = None,
     repeats: Annotated[int, option("Runs, of which the median is shown.")] = 5,
     seed: Annotated[int, option("Root of the problems.")] = 0,
     device: Device = "cpu",
     json: AsJson = False,
 ) -> None:
     """Time a part of the program, and print ratios that come from one run."""
+    time_it = {"optima": _optima, "training": _training}[part]
+    time_it(size, repeats, seed, device, json)
+
+
+def _optima(size: int | None, repeats: int, seed: int, device: str, json: bool) -> None:
+    from analyses.bench_optima import bench_optima
+
     with computing(device) as (place, progress):
-        found = bench_optima(size, repeats, seed, place, progress)
+        found = bench_optima(1280 if size is None else size, repeats, seed, place, progress)
     if json:
-        print_json({"part": part} | asdict(found))
+        print_json({"part": "optima"} | asdict(found))
         return
     print_columns(
         [("method", "seconds", "ratio", "largest relative gap", "90 % of the gaps")]
@@ -43,3 +50,34 @@ def bench(
         ]
     )
     print(f"{found.agreed} of {found.problems} problems agree with every CVXPY solver")
+
+
+def _training(size: int | None, repeats: int, seed: int, device: str, json: bool) -> None:
+    from analyses.bench_training import bench_training
+
+    if device != "cpu":
+        raise InvalidArgument("--device", device, "cpu (make gpu times the GPU)")
+    with computing(device) as (_, progress):
+        found = bench_training(128 if size is None else size, repeats, seed, progress)
+    if json:
+        print_json({"part": "training"} | asdict(found))
+        return
+    print_columns(
+        [("meta-gradient", "replicates", "seconds", "JAX", "ratio", "difference")]
+        + [
+            (
+                case.method,
+                str(case.replicates),
+                f"{case.seconds:.3g}",
+                *(
+                    "–" if value is None else f"{value:.2g}"
+                    for value in (case.jax_seconds, case.ratio, case.difference)
+                ),
+            )
+            for case in found.cases
+        ]
+    )
+    print(
+        f"one window, {found.problems} problems, medians of {found.runs} runs in turn; ours with "
+        f"one thread, JAX with {found.cores} cores at hand; peer: {found.peer}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from json import dumps as json_text
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -34,6 +35,15 @@ def _rows(entry: Entry) -> Sequence[tuple[str, str]]:
     for distribution, options in entry.details.get("distributions", {}).items():
         shown = " ".join(f"[--{option.replace('_', '-')} …]" for option in options)
         rows.append(("", f"--distribution {distribution} {shown}".rstrip()))
+    for part, settings in entry.details.get("resolved", {}).items():
+        named = settings if isinstance(settings, dict) else {"": settings}
+        for key, value in named.items():
+            rows.append(("", f"{'.'.join(filter(None, (part, key)))} = {_short(value)}"))
     if options := entry.details.get("options"):
         rows.append(("", f"options: {', '.join(options)}"))
     return rows
+
+
+def _short(value: object) -> str:
+    """A setting in one line."""
+    return json_text(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)

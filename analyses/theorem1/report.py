@@ -8,7 +8,6 @@ computed in pieces that are kept, so a stopped run goes on where it was.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ import pandas as pd
 from analyses.artefact import Chapter
 from analyses.pieces import PiecewiseArtefact
 from analyses.rendering.blocks import Finding, Section
+from analyses.row_frames import loaded, stored
 from analyses.settings import Preset, Profile, RunSettings
 from analyses.theorem1 import (
     coverage,
@@ -37,7 +37,7 @@ from analyses.theorem1.settings import Theorem1Config, configuration
 from analyses.theorem1.trials import trial_records
 from ml2o_core.devices import resolve_device
 from ml2o_core.progress import Progress
-from ml2o_core.results import ROW_TYPES, Results, Row
+from ml2o_core.results import Results, Row
 from ml2o_core.spec import Spec
 
 TRIALS = "trials-"
@@ -107,7 +107,7 @@ class Theorem1Report(PiecewiseArtefact):
 
     def compute(self, settings: RunSettings, piece: str) -> pd.DataFrame:
         if piece in PARTS:
-            return _stored(PARTS[piece](settings))
+            return stored(PARTS[piece](settings))
         config = configuration(settings)
         begin = int(piece.removeprefix(TRIALS)) * config.size.chunk
         end = min(begin + config.size.chunk, config.size.trials)
@@ -116,7 +116,7 @@ class Theorem1Report(PiecewiseArtefact):
     def gather(
         self, settings: RunSettings, frames: Mapping[str, pd.DataFrame], progress: Progress
     ) -> Sequence[Row]:
-        rows = [row for part in PARTS for row in _loaded(frames[part])]
+        rows = [row for part in PARTS for row in loaded(frames[part])]
         chunks = [frame for name, frame in frames.items() if name.startswith(TRIALS)]
         records = pd.concat(chunks, ignore_index=True)
         return [*rows, *trial_rows.rows(NAME, records), *side_by_side.rows(NAME, records)]
@@ -126,16 +126,3 @@ class Theorem1Report(PiecewiseArtefact):
 
     def section(self, results: Results) -> Section:
         return page.section(results)
-
-
-def _stored(rows: Iterable[Row]) -> pd.DataFrame:
-    """Rows as a piece: the table's name and the row in JSON."""
-    found = [(row.table, json.dumps(row.model_dump(mode="json"))) for row in rows]
-    return pd.DataFrame(found, columns=["table", "row"])
-
-
-def _loaded(frame: pd.DataFrame) -> list[Row]:
-    return [
-        ROW_TYPES[table].parse(json.loads(row))
-        for table, row in zip(frame["table"], frame["row"], strict=True)
-    ]

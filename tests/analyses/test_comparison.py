@@ -20,9 +20,8 @@ from analyses.comparison_rows import (
     suboptimality,
 )
 from analyses.figure2 import Figure2
-from analyses.profiles import SIZES, Plan, plan
-from analyses.settings import Preset, Profile, RunSettings
-from ml2o_core.errors import InvalidArgument
+from analyses.profiles import Plan
+from analyses.settings import Preset, RunSettings
 from ml2o_core.evaluation import loss_curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
@@ -277,8 +276,10 @@ def test_claims_are_the_paired_differences_of_the_replicates_that_count(
 ) -> None:
     panel = result.panels[0]
     masked = replace(panel, scored=panel.scored | {"tl": torch.tensor([True, False])})
-    both = replace(result, panels=[panel, masked])
-    monkeypatch.setattr("analyses.figure2.compare", lambda *_: both)
+    both = iter([panel, masked])
+    monkeypatch.setattr("analyses.panels.compare_panel", lambda *_: next(both))
+    monkeypatch.setattr("analyses.convergence.pretrained_for", lambda *_: result.pretrained)
+    monkeypatch.setattr("analyses.convergence.WORKERS", 1)
     found = Figure2().run(RunSettings(preset=Preset.STANDARD), Progress())
     claims = [row for row in found if isinstance(row, ClaimRow)]
     assert len(claims) == 2 * len(PAIRS)
@@ -294,7 +295,7 @@ def test_rows_are_complete_and_carry_the_pairing(result: ComparisonResult) -> No
     stored = Results(tuple(rows("test", result)))
     kinds = {type(row) for row in stored.rows}
     assert kinds == {ScoreRow, OptimumRow, CurveRow, FitRow}
-    assert len(stored.scores) == 6 * (7 + len(PAIRS))
+    assert len(stored.scores) == 6 * (7 + len(PAIRS) + 1)  # and M-L2O against DT
     panel = result.panels[0]
     for method, reference in PAIRS:
         both = [scores(panel, m)[Score.MIN_LN_MEAN_OBJECTIVE, None] for m in (method, reference)]
@@ -320,21 +321,3 @@ def test_a_diverging_baseline_has_no_score_and_says_why(result: ComparisonResult
     assert gone
     assert all(row.mean is None and row.masked == 2 and "diverges" in row.reason for row in gone)
     assert not len(stored.curves.where(method="SGD"))
-
-
-def test_profiles_resolve_to_the_stated_budgets() -> None:
-    windows = SIZES[Preset.PAPER].windows
-    assert windows == 5000
-    paper = RunSettings(preset=Preset.PAPER, profile=Profile.PAPER)
-    matched = RunSettings(preset=Preset.PAPER, profile=Profile.MATCHED)
-    assert plan(paper).plain.windows == windows
-    assert plan(matched).plain.windows == 2 * windows
-    resolved = Figure2().configuration(matched)
-    assert resolved.plan.meta.meta_gradient == MAML(alpha=1e-3)
-    assert resolved.plan.meta.repeats == 10
-    assert [panel.sigma for panel in resolved.panels] == [50, 100]
-
-
-def test_the_released_profile_is_refused_in_one_line() -> None:
-    with pytest.raises(InvalidArgument, match="profile: got 'released'; allowed: paper, matched"):
-        Figure2().check(RunSettings(profile=Profile.RELEASED))

@@ -11,6 +11,7 @@ import pytest
 from analyses.artefact import Artefact
 from analyses.catalogue import Kind, catalogue
 from analyses.settings import Preset, Profile
+from ml2o_core.meta.base import MetaGradient
 from ml2o_core.methods import METHODS
 from ml2o_core.optimizers import UpdateRule
 from ml2o_core.tasks import TaskFamily
@@ -24,6 +25,7 @@ def test_it_is_what_the_registries_hold() -> None:
         "families": TaskFamily.registry(),
         "rules": UpdateRule.registry(),
         "methods": METHODS,
+        "meta-gradients": MetaGradient.registry(),
         "statements": {**assumptions(), **statements()},
         "artefacts": Artefact.registry(),
         "presets": list(Preset),
@@ -50,6 +52,14 @@ def test_a_family_shows_its_distributions_and_their_options(ml2o: Program) -> No
     (lasso,) = [e for e in json.loads(ml2o("list families --json").out) if e["name"] == "lasso"]
     assert lasso["details"]["distributions"]["normal"] == ["sigma"]
     assert lasso["details"]["options"]["weight"]["default"] == 0.005
+
+
+def test_a_profile_says_what_it_resolves_to(ml2o: Program) -> None:
+    lines = ml2o("list profiles").out.splitlines()
+    assert any("meta.meta_gradient = " in line and "next-window" in line for line in lines)
+    assert sum("plain.windows = 10000" in line for line in lines) == 1
+    found = {e["name"]: e for e in json.loads(ml2o("list profiles --json").out)}
+    assert found["released"]["details"]["resolved"]["adaptation_windows"] == 50
 
 
 def test_a_family_of_the_users_own_is_listed_with_its_file(ml2o: Program) -> None:

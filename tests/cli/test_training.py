@@ -77,6 +77,52 @@ def test_the_method_decides_the_meta_gradient(
     assert load_checkpoint("a").config.meta_gradient == method
 
 
+def test_a_stopped_training_goes_on_with_the_same_command(ml2o: Program) -> None:
+    settings = "train --windows 100 --unroll-steps 3 --batch-size 4"
+    assert ml2o(f"{settings} --out whole").code == 0
+    command, codes = f"{settings} --out parts --time-limit 0.3", []
+    while not codes or codes[-1] == 3:
+        answer = ml2o(command)
+        codes.append(answer.code)
+        assert (answer.code == 0) != ("the same command goes on from window" in answer.out)
+    assert codes == [3] * (len(codes) - 1) + [0]
+    assert len(codes) > 1
+    assert same(load_checkpoint("parts"), load_checkpoint("whole"))
+    assert {path.name for path in Path("parts").iterdir()} == {
+        path.name for path in Path("whole").iterdir()
+    }
+    assert "was finished before" in ml2o(command).out
+
+
+def test_an_unfinished_training_is_not_taken_for_another(ml2o: Program) -> None:
+    assert ml2o(f"train {SMALL} --out a --time-limit 0.001").code == 3
+    answer = ml2o(f"train {SMALL} --out a --seed 3")
+    assert answer.code == 2
+    assert "unfinished training with seed = 0, not 3" in answer.err
+    assert ml2o(f"train {SMALL} --out a").code == 0
+
+
+def test_without_out_the_folder_is_named_by_the_configuration(ml2o: Program) -> None:
+    for seed in (0, 1, 0):
+        assert ml2o(f"train {SMALL} --seed {seed}").code == 0
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_a_profile_is_a_beginning_and_options_win(ml2o: Program) -> None:
+    for options, method in (("--method m-l2o", "next-window"), ("--method tl", "plain")):
+        line = f"train --profile released --windows 1 --repeats 1 --batch-size 2 {options} --out a"
+        assert json.loads(ml2o(f"{line} --json").out)["config"]["meta_gradient"]["name"] == method
+        config = load_checkpoint("a").config
+        assert (config.windows, config.batch_size) == (1, 2)
+        assert config.rule.layers == 2  # type: ignore[attr-defined]
+    assert config.family.name == "frozen"
+    refused = ml2o("train --profile paper --family rosenbrock --out b")
+    assert (refused.code, Path("b").exists()) == (2, False)
+    assert "--family: got 'rosenbrock'; allowed: lasso, quadratic" in refused.err
+    assert "--meta-gradient" in ml2o(f"train {SMALL} --method tl --meta-gradient anil").err
+    assert "--alpha" in ml2o(f"train {SMALL} --meta-gradient plain --alpha 1").err
+
+
 def test_a_file_gives_settings_and_options_win(ml2o: Program) -> None:
     text = """
         windows = 7

@@ -1,0 +1,130 @@
+"""Figure 4: tested on LASSO with σ = 100, adapted to σ from 10 (training-like) to 200.
+
+Run it alone with `python -m analyses.figure4` or `ml2o run figure4`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from analyses.artefact import main
+from analyses.claims import OrderClaim
+from analyses.comparison import Panel, label
+from analyses.convergence import ByPanel, ConvergenceArtefact
+from analyses.rendering.blocks import Block, LineFigure, Role
+from analyses.settings import Preset, RunSettings
+from ml2o_core.methods import METHODS
+from ml2o_core.results import CurveRow, Results, Row, row_id
+from ml2o_core.results.vocabulary import Scale
+from ml2o_core.statistics import mean_band
+from ml2o_core.tasks.lasso import Lasso
+
+SIGMAS = (10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
+TEST = 100.0
+LIKE_TRAINING, LIKE_TEST = 10.0, 100.0
+QUANTITY = "score by σ of the adaptation tasks"
+
+
+def panel_label(sigma: float) -> str:
+    """What a panel is called."""
+    return f"adapted to σ = {sigma:g}"
+
+
+class Figure4(ConvergenceArtefact):
+    """The scores at σ = 100 after adaptation to other σ."""
+
+    name: ClassVar[str] = "figure4"
+    title: ClassVar[str] = "Figure 4: adaptation to other tasks than those of the test"
+    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    source: ClassVar[str] = "Figure 4"
+    tasks: ClassVar[str] = (
+        r"The protocol of Figure 2, tested on LASSO with $\sigma = 100$ and adapted to tasks of "
+        "other σ: small ones are like the training tasks, large ones like those of the test. "
+        "Direct transfer is not adapted: its score is the same throughout."
+    )
+
+    def panels(self, settings: RunSettings) -> tuple[Panel, ...]:
+        return tuple(
+            Panel(
+                label=panel_label(sigma),
+                sigma=TEST,
+                adaptation=Lasso.normal(sigma),
+                test=Lasso.normal(TEST),
+            )
+            for sigma in SIGMAS
+        )
+
+    def claims(self, found: ByPanel) -> list[OrderClaim]:
+        near = panel_label(LIKE_TRAINING)
+        best = [
+            self.order_claim(near, "m-l2o", worse, found, "Figure 4, Section 5.3")
+            for worse in ("tl", "dt")
+        ]
+        return [
+            *best,
+            self._across("m-l2o", LIKE_TRAINING, LIKE_TEST, found),
+            self._across("tl", LIKE_TEST, LIKE_TRAINING, found),
+        ]
+
+    def _across(self, method: str, better: float, worse: float, found: ByPanel) -> OrderClaim:
+        first, second = found[panel_label(better)].pair(method, method, found[panel_label(worse)])
+        return OrderClaim(
+            id=row_id(self.name, "claim", method, f"σ={better:g}", f"σ={worse:g}"),
+            text=f"{label(method)} reaches a lower loss when adapted to σ = {better:g} than when "
+            f"adapted to σ = {worse:g}",
+            source="Figure 4, Section 5.3",
+            better=first,
+            worse=second,
+        )
+
+    def further_rows(self, settings: RunSettings, found: ByPanel) -> Sequence[Row]:
+        curves = []
+        for method in METHODS:
+            if method not in found[panel_label(TEST)].score:
+                continue
+            panels = [found[panel_label(sigma)] for sigma in SIGMAS]
+            kept = np.logical_and.reduce([panel.counted[method] for panel in panels])
+            if not kept.any():
+                continue
+            values = np.stack([panel.score[method][kept] for panel in panels], axis=1)
+            mean, lower, upper = mean_band(values)
+            band = len(values) > 1
+            curves.append(
+                CurveRow(
+                    id=row_id(self.name, "score", method),
+                    artefact=self.name,
+                    panel="test σ = 100",
+                    method=label(method),
+                    quantity=QUANTITY,
+                    scale=Scale.LN,
+                    level=0.95,
+                    step=tuple(range(len(SIGMAS))),
+                    x=SIGMAS,
+                    estimate=tuple(mean.tolist()),
+                    lower=tuple(lower.tolist()) if band else (),
+                    upper=tuple(upper.tolist()) if band else (),
+                )
+            )
+        return curves
+
+    def further_blocks(self, results: Results) -> Sequence[Block]:
+        curves = tuple(results.curves.where(quantity=QUANTITY))
+        return (
+            LineFigure(
+                id=f"{self.name}-score",
+                caption="The paper's score at σ = 100 against σ of the adaptation tasks.",
+                description="The score of each learned method against σ of the adaptation tasks.",
+                x_label="σ of the adaptation tasks",
+                y_label="min ln mean objective",
+                curves=curves,
+                roles={m.label: Role.LEARNED for m in METHODS.values()},
+                x_scale="log",
+            ),
+        )
+
+
+if __name__ == "__main__":
+    main("figure4")

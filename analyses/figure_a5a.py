@@ -1,0 +1,45 @@
+"""Figure A5a: trained on LASSO, adapted to and tested on Rosenbrock's valley.
+
+Run it alone with `python -m analyses.figure_a5a` or `ml2o run figure-a5a`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from analyses.artefact import main
+from analyses.claims import OrderClaim
+from analyses.comparison import Panel
+from analyses.convergence import ByPanel, ConvergenceArtefact
+from analyses.settings import Preset, RunSettings
+from ml2o_core.tasks.rosenbrock import Rosenbrock
+
+LABEL = "Rosenbrock"
+
+
+class FigureA5a(ConvergenceArtefact):
+    """Convergence on Rosenbrock's valley after training on LASSO."""
+
+    name: ClassVar[str] = "figure-a5a"
+    title: ClassVar[str] = "Figure A5a: from LASSO to Rosenbrock's valley"
+    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    source: ClassVar[str] = "Figure A5a"
+    tasks: ClassVar[str] = (
+        "The learned rules are meta-trained on LASSO, adapted to Rosenbrock's valley in two "
+        r"dimensions, and tested on it from fresh starting points $x_0 \sim N(0, I)$. The paper's "
+        "claim is about the value at the last step; as everywhere, the score here is the minimum "
+        "over the steps, and the value at the last step stands beside it."
+    )
+
+    def panels(self, settings: RunSettings) -> tuple[Panel, ...]:
+        return (Panel(label=LABEL, adaptation=Rosenbrock(), test=Rosenbrock()),)
+
+    def claims(self, found: ByPanel) -> list[OrderClaim]:
+        return [
+            self.order_claim(LABEL, "m-l2o", worse, found, "Figure A5a, Appendix A.6")
+            for worse in ("tl", "dt", "vanilla")
+        ]
+
+
+if __name__ == "__main__":
+    main("figure-a5a")

@@ -1,0 +1,175 @@
+"""The paper's figures: shared trainings, panels that are kept, and every claim as a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from analyses import profiles
+from analyses.convergence import ConvergenceArtefact
+from analyses.figure2 import Figure2
+from analyses.figure4 import Figure4
+from analyses.figure_a5a import FigureA5a
+from analyses.figure_a5b import FigureA5b, between
+from analyses.panels import Scored
+from analyses.profiles import Size
+from analyses.runner import run_artefacts
+from analyses.settings import Preset, RunSettings
+from analyses.table1 import Table1
+from analyses.trainings import FOLDER, Trainings, name_of
+from ml2o_core.errors import CheckpointError, InvalidArgument
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.methods import METHODS
+from ml2o_core.progress import Progress
+from ml2o_core.results import CurveRow
+from ml2o_core.tasks.lasso import Lasso
+
+TINY = Size(windows=3, repeats=2, batch_size=3, test_steps=4, test_size=3, lengths=(20, 40))
+SETTINGS = RunSettings(preset=Preset.STANDARD, profile="paper")
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every preset at a size of seconds."""
+    monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
+    monkeypatch.setattr("analyses.convergence.WORKERS", 1)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, where: str, name: str) -> list[Any]:
+    """The calls of a function, which goes on as before."""
+    module = __import__(where, fromlist=[name])
+    whole, calls = getattr(module, name), []
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        return whole(*arguments, **named)
+
+    monkeypatch.setattr(f"{where}.{name}", wrapper)
+    return calls
+
+
+def test_artefacts_of_one_folder_share_their_trainings_and_keep_their_panels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trained = counted(monkeypatch, "analyses.trainings", "train")
+    first = run_artefacts(["figure-a5a"], SETTINGS, tmp_path)
+    assert len(trained) == 3  # plain, exact, first order
+    assert len(list((tmp_path / FOLDER).iterdir())) == 3
+    compared = counted(monkeypatch, "analyses.panels", "compare_panel")
+    again = run_artefacts(["figure-a5a"], SETTINGS, tmp_path)
+    assert (len(trained), len(compared)) == (3, 0)
+    assert again.rows == first.rows
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_with_the_panels_and_the_training_that_it_had(
+    tmp_path: Path,
+) -> None:
+    whole = run_artefacts(["figure2"], SETTINGS, tmp_path / "whole")
+    stops = 0
+    for _ in range(40):
+        part = run_artefacts(
+            ["figure2"], SETTINGS.with_changes(time_limit=0.05), tmp_path / "parts"
+        )
+        if not part.provenance["not_run"]:
+            break
+        stops += 1
+    assert 0 < stops < 40
+    assert part.rows == whole.rows
+
+
+def test_a_damaged_training_is_named(tmp_path: Path) -> None:
+    config = TrainConfig(family=Lasso(rows=2, cols=2), windows=1, unroll_steps=1, batch_size=1)
+    trainings = Trainings(tmp_path, torch.device("cpu"), Progress())
+    trainings.get(config)
+    for path in (tmp_path / name_of(config)).glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="damaged"):
+        Trainings(tmp_path, torch.device("cpu"), Progress()).get(config)
+
+
+def test_a_folder_of_trainings_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidArgument, match="out"):
+        run_artefacts(["figure2"], SETTINGS, tmp_path)
+    assert (tmp_path / FOLDER / "mine.txt").read_text() == "mine"
+
+
+def by_panel(artefact: ConvergenceArtefact) -> dict[str, Scored]:
+    """Scores of two seeds in every panel, no two alike; DT's are the same in all of them."""
+    names = list(METHODS)
+    found = {}
+    for p, panel in enumerate(artefact.panels(SETTINGS)):
+        score = {
+            name: np.array([1.0, 2.0]) + k + (0 if name == "dt" else p / 100)
+            for k, name in enumerate(names)
+        }
+        found[panel.label] = Scored(score, dict.fromkeys(names, np.array([True, True])))
+    return found
+
+
+def test_the_claims_of_table_1() -> None:
+    found = Table1().claims(by_panel(Table1()))
+    pairs = {tuple(claim.id.split("/")[-2:]) for claim in found}
+    assert {("dt", "tl"), ("tl", "m-l2o"), ("m-l2o", "tl"), ("m-l2o", "dt")} <= pairs
+    assert len(found) == len({claim.id for claim in found}) == 2 * 2 + 3 * 2 + 5 * 3
+
+
+def test_a_claim_compares_the_seeds_that_both_methods_have() -> None:
+    found = by_panel(Figure2())
+    here = found["σ = 50"]
+    lacking = {**here.counted, "tl": np.array([False, True])}
+    found["σ = 50"] = Scored(here.score, lacking)
+    claim = Figure2().order_claim("σ = 50", "m-l2o", "tl", found)
+    assert claim.better.tolist() == here.score["m-l2o"][1:].tolist()
+    assert claim.worse.tolist() == here.score["tl"][1:].tolist()
+
+
+def test_figure_4_compares_across_its_panels() -> None:
+    found = by_panel(Figure4())
+    across = [claim for claim in Figure4().claims(found) if "when adapted to" in claim.text]
+    near, far = (found[f"adapted to σ = {sigma}"].score for sigma in (10, 100))
+    assert [(c.better.tolist(), c.worse.tolist()) for c in across] == [
+        (near["m-l2o"].tolist(), far["m-l2o"].tolist()),
+        (far["tl"].tolist(), near["tl"].tolist()),
+    ]
+    shown = [row for row in Figure4().further_rows(SETTINGS, found) if isinstance(row, CurveRow)]
+    assert {row.method for row in shown} == {method.label for method in METHODS.values()}
+    dt = next(row for row in shown if "DT" in row.method)
+    assert len(set(dt.estimate)) == 1  # what is not adapted does not change
+
+
+def test_interpolated_weights_are_the_ends_at_the_ends() -> None:
+    first, second = {"a": torch.tensor([0.1, 7.0])}, {"a": torch.tensor([0.3, -1e9])}
+    assert torch.equal(between(first, second, 0)["a"], first["a"])
+    assert torch.equal(between(first, second, 1)["a"], second["a"])
+    torch.testing.assert_close(between(first, second, 0.25)["a"], torch.tensor([0.15, -2.5e8]))
+
+
+@pytest.mark.slow
+def test_the_other_artefacts_run_and_make_their_pages(tmp_path: Path) -> None:
+    names = ["training", FigureA5b.name, "unroll-length"]
+    found = run_artefacts(names, SETTINGS, tmp_path).of(FigureA5b.name)
+    assert {row.method for row in found.curves} >= {"M-L2O", "Transfer Learning (TL)"}
+    assert all(row.x[0] == 0 and row.x[-1] == 1 for row in found.curves)
+
+
+@pytest.mark.parametrize("artefact", [Figure2, Table1, Figure4, FigureA5a])
+def test_every_artefact_of_this_kind_says_what_it_is(artefact: type[ConvergenceArtefact]) -> None:
+    assert artefact.source
+    assert artefact.tasks
+    labels = [panel.label for panel in artefact().panels(SETTINGS)]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_the_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one = run_artefacts(["figure2"], SETTINGS, tmp_path / "one")
+    monkeypatch.setattr("analyses.convergence.WORKERS", 2)
+    two = run_artefacts(["figure2"], SETTINGS, tmp_path / "two")
+    assert two.rows == one.rows
