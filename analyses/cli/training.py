@@ -185,10 +185,11 @@ def _run(
     if time_limit is not None and not time_limit > 0:
         raise InvalidArgument("--time-limit", time_limit, "a number of seconds > 0")
     folder = check_destination(out or Path("runs") / name_of(config))
+    store = TrainingStore(folder, config, device, init=init)
     if init is None and finished(folder, config):
+        store.clear()  # a run may have been killed before it did
         _tell(folder, load_checkpoint(folder), json, "was finished before")
         return 0
-    store = TrainingStore(folder, config, device, init=init)
     state = store.load()
     begun = 0 if state is None else state.window
     listener = progress if time_limit is None else TimeLimited(progress, time_limit)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from analyses.cli import main
+from analyses.cli.user_code import PREFIX
 
 SMALL = "--windows 2 --unroll-steps 3 --batch-size 4"
 
@@ -41,6 +45,11 @@ class Program:
 @pytest.fixture
 def ml2o(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Program:
+) -> Iterator[Program]:
     monkeypatch.chdir(tmp_path)
-    return Program(tmp_path, capsys)
+    yield Program(tmp_path, capsys)
+    # A family of a test's own file would stay in the registry, for every test that comes after.
+    if own := [name for name in sys.modules if name.startswith(PREFIX)]:
+        for name in own:
+            del sys.modules[name]
+        gc.collect()
