@@ -26,7 +26,7 @@ class Size(Spec):
 _FULL = Size(trials=10_000, chunk=100, runs=2_000, epochs=1_024, samples=(16, 256), plans=4)
 
 SIZES = {
-    Preset.QUICK: Size(trials=24, chunk=12, runs=200, epochs=256, samples=(64,), plans=1),
+    Preset.QUICK: Size(trials=12, chunk=12, runs=200, epochs=256, samples=(64,), plans=1),
     Preset.STANDARD: _FULL,
     Preset.PAPER: _FULL,
 }
