@@ -14,7 +14,8 @@ import torch
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
-from analyses.profiles import plan
+from analyses.curvature import top_curvature
+from analyses.profiles import ALPHA, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
@@ -22,7 +23,16 @@ from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.progress import Progress
-from ml2o_core.results import CurveRow, FitRow, Results, Row, row_id
+from ml2o_core.results import (
+    ConstantRow,
+    CurveRow,
+    EndMethod,
+    FitRow,
+    Interval,
+    Results,
+    Row,
+    row_id,
+)
 from ml2o_core.results.vocabulary import Scale
 from ml2o_core.spec import Spec
 from ml2o_core.statistics import mean_band
@@ -69,6 +79,7 @@ class Training(TrainedArtefact):
         for name, config in configs.items():
             run = trainings.get(config)
             rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
+            rows += _curvature_rows(self.name, name, run)
         return rows
 
     def findings(self, results: Results) -> Sequence[Finding]:
@@ -76,7 +87,20 @@ class Training(TrainedArtefact):
         count = sum(row.diverged for row in diverged)
         total = sum(row.repeats for row in results.fits)
         text = f"Of {total} trained replicates {count or 'none'} diverged in meta-training."
-        return [Finding(text, tuple(row.id for row in diverged or results.fits))]
+        found = [Finding(text, tuple(row.id for row in diverged or results.fits))]
+        steep = [row for row in results.constants if _least(row) > 1 / ALPHA]
+        if steep:
+            most = max(steep, key=_least)
+            found.append(
+                Finding(
+                    "The inner step is too long for what is trained: the Hessian of ĝ_T has "
+                    f"eigenvalues of {_least(most):,.0f} and more ({most.subject}), above "
+                    f"1/α = {1 / ALPHA:,.0f}. There the exact meta-gradient's factor "
+                    "I − α∇²ĝ_T has negative eigenvalues; Theorem 1 asks for α < 1/L_g.",
+                    tuple(row.id for row in steep),
+                )
+            )
+        return found
 
     def section(self, results: Results) -> Section:
         curves = list(results.curves)
@@ -119,6 +143,21 @@ class Training(TrainedArtefact):
                     },
                 ),
                 *figures,
+                Text(
+                    r"The exact meta-gradient is "
+                    r"$(I - \alpha \nabla^2 \hat{g}_T(\phi)) \nabla \hat{g}_T(\hat{T}(\phi))$. "
+                    r"Where $\nabla^2 \hat{g}_T$ has an eigenvalue above $1/\alpha$, one inner "
+                    "step jumps across the valley and the meta-gradient points up it; the "
+                    "first-order one has no such factor. The table shows the largest Rayleigh "
+                    "quotient found in the first windows of a fresh training episode, at the "
+                    "trained parameters."
+                ),
+                RowTable.of(
+                    r"Curvature where the trainings end, against $1/\alpha$ "
+                    f"= {1 / ALPHA:,.0f}: the median and the largest of the replicates.",
+                    results.constants,
+                    {"training": "subject", "constant": "symbol", "at least": "value"},
+                ),
             )
         )
 
@@ -140,6 +179,35 @@ def fit_row(artefact: str, name: str, run: Trained) -> FitRow:
         diverged=int((~run.converged).sum()),
         clipped_share=float(run.history.clipped_share.mean()),
     )
+
+
+def _least(row: ConstantRow) -> float:
+    """The lower end of a constant."""
+    return float(row.value.lower.decimal)
+
+
+def _curvature_rows(artefact: str, name: str, run: Trained) -> list[ConstantRow]:
+    """The largest eigenvalue of the risk's Hessian, from below: the replicates' median and most."""
+    found = top_curvature(run)[run.converged.to(next(iter(run.params.values())).device)].cpu()
+    if not len(found):
+        return []
+    return [
+        ConstantRow(
+            id=row_id(artefact, "curvature", name, which),
+            artefact=artefact,
+            symbol="lambda_max",
+            subject=f"{name}; {which}",
+            value=Interval.at_least(value),
+            lower_method=EndMethod.SEARCHED,
+            upper_method=EndMethod.TRIVIAL,
+            norm="Euclidean",
+            region="first windows of an episode, at the trained parameters",
+        )
+        for which, value in (
+            ("median replicate", found.median().item()),
+            ("most curved replicate", found.max().item()),
+        )
+    ]
 
 
 def _curves(artefact: str, name: str, run: Trained) -> list[CurveRow]:
