@@ -40,7 +40,9 @@ _SMALLEST = 2.0**-1022
 """The smallest normal number: below it the error is absolute."""
 
 _BASIC = frozenset(["add", "sub", "rsub", "mul", "div", "reciprocal"])
-_LINEAR = frozenset(["sum", "mean", "mm", "mv", "bmm", "dot", "vdot", "addmm", "addmv", "baddbmm"])
+_LINEAR = frozenset(
+    ["sum", "cumsum", "mean", "mm", "mv", "bmm", "dot", "vdot", "addmm", "addmv", "baddbmm"]
+)
 _TRANSCENDENTAL = """
     acos asin atan atan2 cos cosh erf exp exp2 expm1 hypot log log10 log1p log2 pow rsqrt sigmoid
     sin sinh sqrt tan tanh

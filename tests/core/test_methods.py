@@ -7,10 +7,11 @@ from dataclasses import replace
 import torch
 
 from ml2o_core.meta.config import TrainConfig, adaptation
+from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
 from ml2o_core.meta.trainer import initial_params, train
-from ml2o_core.methods import METHODS, fit, pretrain
+from ml2o_core.methods import METHODS, Pretrained, fit, pretrain
 from ml2o_core.optimizers.mlp_rule import MLPRule
 from ml2o_core.tasks.lasso import Lasso
 
@@ -35,7 +36,12 @@ def test_every_method_is_its_recipe_to_the_last_bit() -> None:
         "tl": train(ADAPTATION, plain).params,
         "m-l2o": train(ADAPTATION, train(META).params).params,
     }
-    fitted = fit(pretrain(META, PLAIN), ADAPTATION)
+    pretrained = pretrain(META, PLAIN)
+    assert set(fit(pretrained, ADAPTATION)) == set(expected), "what was not trained is left out"
+    first = train(META.with_changes(meta_gradient=FirstOrderMAML(alpha=0.1)))
+    beside = Pretrained.of(pretrained.runs["plain"], pretrained.runs["meta"], first)
+    expected["m-l2o-first-order"] = train(ADAPTATION, first.params).params
+    fitted = fit(beside, ADAPTATION)
     assert set(fitted) == set(METHODS) == set(expected)
     for method, params in expected.items():
         for name, value in params.items():
