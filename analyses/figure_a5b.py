@@ -34,10 +34,13 @@ from ml2o_core.results.vocabulary import ClaimVerdict, Scale
 from ml2o_core.spec import Spec
 from ml2o_core.statistics import mean_band
 from ml2o_core.tasks.lasso import Lasso
-from ml2o_theory.optima import certified_optima
+from ml2o_theory.optima import CertifiedOptima, certified_optima
 
 QUANTITY = "score by a"
+EXCESS = "score of f − f* by a"
 PANEL = "LASSO, test σ = 100"
+OPTIMUM = "certified optimum"
+ROLES = {m.label: Role.LEARNED for m in METHODS.values()} | {OPTIMUM: Role.OPTIMUM}
 
 
 class Interpolation(Spec):
@@ -79,6 +82,7 @@ class FigureA5b(TrainedArtefact):
             device=device,
             dtype=torch.float64,
         )
+        optima = certified_optima(test.tasks.to("cpu", torch.float64))
         rows: list[Row] = []
         claims = []
         for name in ("m-l2o", "m-l2o-first-order", "tl"):
@@ -91,24 +95,29 @@ class FigureA5b(TrainedArtefact):
                 run = train(adapting, pretrained.params[kind], device=device, progress=progress)
                 ends.append(run.params)
                 kept = kept & run.converged
-            scores = np.stack(
+            # (seeds, factors, 2): the paper's score, and that of f − f*
+            both = np.stack(
                 [
-                    _score(
+                    _scores(
                         config,
                         between(ends[0], ends[1], a),
                         test,
+                        optima,
                         progress,
                         f"{label(name)}, a = {a:g}",
                     )
                     for a in config.factors
                 ],
                 axis=1,
-            )
-            scores = scores[kept.numpy()]
-            scores = scores[np.isfinite(scores).all(1)]
-            if not len(scores):
+            )[kept.numpy()]
+            both = both[np.isfinite(both).all((1, 2))]
+            if not len(both):
                 continue
-            rows.append(_curve(self.name, name, config.factors, scores))
+            scores = both[..., 0]
+            rows += [
+                _curve(self.name, name, QUANTITY, config.factors, scores),
+                _curve(self.name, name, EXCESS, config.factors, both[..., 1]),
+            ]
             claims.append(
                 OrderClaim(
                     id=row_id(self.name, "claim", name),
@@ -119,7 +128,7 @@ class FigureA5b(TrainedArtefact):
                     worse=scores[:, -1],
                 )
             )
-        rows += _optimum(self.name, config, test)
+        rows += _optimum(self.name, config, optima)
         return [*rows, *assess(self.name, claims, settings)]
 
     def findings(self, results: Results) -> Sequence[Finding]:
@@ -140,16 +149,32 @@ class FigureA5b(TrainedArtefact):
                     r"The weights between the two, $(1-a)\phi_{10} + a\phi_{100}$, are tested on "
                     r"$\sigma = 100$."
                 ),
-                LineFigure(
-                    id=f"{self.name}-score",
-                    caption="The paper's score against the factor a. The dotted line is the "
-                    "certified optimum.",
-                    description="The score of interpolated weights against the factor a.",
-                    x_label="a",
-                    y_label="min ln mean objective",
-                    curves=tuple(results.curves),
-                    roles={m.label: Role.LEARNED for m in METHODS.values()}
-                    | {OPTIMUM: Role.OPTIMUM},
+                *(
+                    LineFigure(
+                        id=f"{self.name}-{key}",
+                        caption=caption,
+                        description="The score of interpolated weights against the factor a.",
+                        x_label="a",
+                        y_label=y_label,
+                        curves=tuple(results.curves.where(quantity=quantity)),
+                        roles=ROLES,
+                    )
+                    for key, quantity, y_label, caption in (
+                        (
+                            "score",
+                            QUANTITY,
+                            "min ln mean objective",
+                            "The paper's score against the factor a. The dotted line is the "
+                            "certified optimum.",
+                        ),
+                        (
+                            "suboptimality",
+                            EXCESS,
+                            "min ln mean suboptimality",
+                            "The same of f − f*, from above.",
+                        ),
+                    )
+                    if len(results.curves.where(quantity=quantity))
                 ),
                 RowTable.of(
                     "The paper's claims about this figure.",
@@ -167,9 +192,6 @@ class FigureA5b(TrainedArtefact):
         )
 
 
-OPTIMUM = "certified optimum"
-
-
 def between(first: Params, second: Params, a: float) -> Params:
     """(1 − a) φ₁ + a φ₂; exactly φ₁ at a = 0 and φ₂ at a = 1."""
     if a in (0, 1):
@@ -177,23 +199,32 @@ def between(first: Params, second: Params, a: float) -> Params:
     return {name: (1 - a) * first[name] + a * second[name] for name in first}
 
 
-def _score(
-    config: Interpolation, params: Params, test: Problems, progress: Progress, name: str
+def _scores(
+    config: Interpolation,
+    params: Params,
+    test: Problems,
+    optima: CertifiedOptima,
+    progress: Progress,
+    name: str,
 ) -> np.ndarray:
+    """The paper's score of each seed, and the same of f − f* from above: (R, 2)."""
     rule = config.plan.meta.rule
     losses = loss_curves(rule, params, test, config.test_steps, progress=progress, label=name)
-    return min_log_mean(losses).cpu().numpy()
+    excess = min_log_mean(optima.excess(losses.cpu()))
+    return torch.stack([min_log_mean(losses).cpu(), excess], dim=1).numpy()
 
 
-def _curve(artefact: str, method: str, factors: tuple[float, ...], scores: np.ndarray) -> CurveRow:
+def _curve(
+    artefact: str, method: str, quantity: str, factors: tuple[float, ...], scores: np.ndarray
+) -> CurveRow:
     mean, lower, upper = mean_band(scores)
     band = len(scores) > 1
     return CurveRow(
-        id=row_id(artefact, "score", method),
+        id=row_id(artefact, quantity, method),
         artefact=artefact,
         panel=PANEL,
         method=label(method),
-        quantity=QUANTITY,
+        quantity=quantity,
         scale=Scale.LN,
         level=0.95,
         step=tuple(range(len(factors))),
@@ -204,9 +235,8 @@ def _curve(artefact: str, method: str, factors: tuple[float, ...], scores: np.nd
     )
 
 
-def _optimum(artefact: str, config: Interpolation, test: Problems) -> list[Row]:
+def _optimum(artefact: str, config: Interpolation, optima: CertifiedOptima) -> list[Row]:
     """The mean certified optimum, as a line."""
-    optima = certified_optima(test.tasks.to("cpu", torch.float64))
     mean = float(optima.primal.mean(1).log().mean())
     count = len(config.factors)
     return [

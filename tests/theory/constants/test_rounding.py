@@ -58,6 +58,22 @@ def test_a_polynomial_and_its_derivative_against_exact_rationals(
         assert rounded_down(lambda y: -fit(y), x) <= arb(-value)
 
 
+@given(vectors(5))
+def test_a_running_sum_against_exact_rationals(x: Tensor) -> None:
+    """Every entry of it, and the derivative of its square along x: what cancels is allowed for."""
+    entries = [rational(value) for value in x.tolist()]
+    sums = [sum(entries[: k + 1], fmpq(0)) for k in range(5)]
+    square = sum((s * s for s in sums), fmpq(0))
+    with precision(500):
+        for k in range(5):
+            assert rounded_down(lambda y, k=k: y.cumsum(0)[k], x) <= arb(sums[k])
+            assert rounded_down(lambda y, k=k: -y.cumsum(0)[k], x) <= arb(-sums[k])
+        slope = lambda y: (grad(lambda w: (w.cumsum(0) ** 2).sum())(y) * y).sum()  # noqa: E731
+        below = rounded_down(slope, x)
+        assert below <= arb(2 * square)
+        assert arb(2 * square) - below <= PRECISE * (1 + 25 * x.norm().item() ** 2)
+
+
 @given(vectors(6), vectors(2))
 def test_a_vector_times_a_matrix_against_exact_rationals(a: Tensor, v: Tensor) -> None:
     """v @ A, which PyTorch ends by reshaping a result in place, alone and differentiated."""
