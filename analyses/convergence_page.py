@@ -71,7 +71,8 @@ def section(
             LineFigure(
                 id=f"{artefact}-objective",
                 caption="Natural logarithm of the mean objective over the test problems. The "
-                "dotted line is the certified mean optimum: nothing can go below it.",
+                "dotted line is the certified mean optimum, where it has a logarithm: nothing can "
+                "go below it.",
                 description="Logarithm of the mean objective against the step, for four "
                 "learned methods, five analytic optimizers and the certified optimum.",
                 x_label="step",
