@@ -83,7 +83,7 @@ class Panels:
         missing = [name for name in names if name not in kept.names()]
         with (
             progress.task(f"{self.artefact}: panels", len(missing)) as advance,
-            self._computed([panels[name] for name in missing], workers, progress) as found,
+            self._computed([panels[name] for name in missing], workers) as found,
         ):
             for name, content in zip(missing, found, strict=True):
                 kept.save(name, content)
@@ -106,12 +106,10 @@ class Panels:
         return store
 
     @contextmanager
-    def _computed(
-        self, panels: list[Panel], workers: int, progress: Progress
-    ) -> Iterator[Iterator[bytes]]:
+    def _computed(self, panels: list[Panel], workers: int) -> Iterator[Iterator[bytes]]:
         workers = min(workers, len(panels))
         if workers <= 1:
-            yield (self.panel(panel, progress) for panel in panels)
+            yield (self.panel(panel) for panel in panels)
             return
         from joblib import Parallel, delayed  # its import writes to the environment
 
@@ -122,12 +120,10 @@ class Panels:
         finally:
             found.close()
 
-    def panel(self, panel: Panel, progress: Progress | None = None) -> bytes:
-        """One panel's rows and scores, encoded."""
+    def panel(self, panel: Panel) -> bytes:
+        """One panel's rows and scores, encoded; the limit of time is kept between panels."""
         with deterministic():
-            result = compare_panel(
-                self.config, panel, self.pretrained, self.device, progress or Progress()
-            )
+            result = compare_panel(self.config, panel, self.pretrained, self.device, Progress())
         score = {m: scores(result, m)[PAPER, None].tolist() for m in result.losses}
         counted = {m: kept.tolist() for m, kept in result.scored.items()}
         frame = stored(panel_rows(self.artefact, result))
