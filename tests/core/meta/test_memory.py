@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
@@ -38,11 +39,14 @@ class Resident:
     def __init__(self, at: tuple[int, ...], hoard: int = 0) -> None:
         self.at, self._hoard = at, hoard
         self.found: dict[int, int] = {}
-        self._held: list[bytearray] = []
+        self._held: list[mmap.mmap] = []
 
     def __call__(self, state: TrainingState, now: bool) -> None:
         if self._hoard:
-            self._held.append(bytearray(os.urandom(self._hoard)))
+            # Pages of its own: the heap may have room for it that earlier tests left.
+            held = mmap.mmap(-1, self._hoard)
+            held.write(b"x" * self._hoard)
+            self._held.append(held)
         if state.window in self.at:
             self.found[state.window] = resident()
 
