@@ -23,13 +23,13 @@ class LassoTask(LeastSquaresTask):
     weight: Float[Tensor, ""]
 
     def loss(self, x: Float[Tensor, " d"]) -> Float[Tensor, ""]:
-        # |x| = x sign(x), with sign held fixed: that has the same derivatives of every order, and
-        # the derivative of `abs` would import PyTorch's compiler to find that its own is 0.
+        # |x| = x sign(x), with sign held fixed: that has the same derivatives of every order. Those
+        # of `abs` and `sign` would import PyTorch's compiler to find that the next one is 0.
         return self.fit(x) + self.weight * (x * x.detach().sign()).sum()
 
     def gradient(self, x: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         """Aᵀ(Ax − b) + λ sign(x), the subgradient with sign(0) = 0."""
-        return self.fit_gradient(x) + self.weight * x.sign()
+        return self.fit_gradient(x) + self.weight * x.detach().sign()
 
     def hessian(self, x: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
         """AᵀA, that of the smooth part."""
