@@ -15,7 +15,7 @@ from torch import Tensor
 
 from analyses.profiles import Plan
 from ml2o_core.evaluation import Curves, Tuned, curves, default_params, tune_step
-from ml2o_core.methods import METHODS, Fitted, Pretrained, fit, pretrain
+from ml2o_core.methods import METHODS, Fitted, Pretrained, fit
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
@@ -76,33 +76,9 @@ class PanelResult:
     references: tuple[Reference, ...]
 
 
-@dataclass(frozen=True)
-class ComparisonResult:
-    """The trainings, and what came of them in every panel."""
-
-    config: Comparison
-    pretrained: Pretrained
-    panels: list[PanelResult]
-
-
 def label(method: str) -> str:
     """What a method is called in figures and tables."""
     return METHODS[method].label if method in METHODS else ANALYTIC_LABELS[method]
-
-
-def compare(
-    config: Comparison,
-    device: torch.device | str,
-    progress: Progress,
-    pretrained: Pretrained | None = None,
-) -> ComparisonResult:
-    """Run the comparison, with the trainings that are given, or else its own."""
-    if pretrained is None:
-        trained = pretrain(config.plan.meta, config.plan.plain, device=device, progress=progress)
-    else:
-        trained = pretrained
-    panels = [compare_panel(config, panel, trained, device, progress) for panel in config.panels]
-    return ComparisonResult(config, trained, panels)
 
 
 def compare_panel(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from analyses.comparison import ComparisonResult, PanelResult, label
+from analyses.comparison import PanelResult, label
 from analyses.optimum_rows import optimum_rows
 from ml2o_core.evaluation import min_log_mean
 from ml2o_core.methods import METHODS, Pretrained
@@ -54,14 +54,6 @@ def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], T
     if bool(result.radius.isfinite().all()):
         apart = distance(result, method)[..., -1].mean(1).log()
         found[Score.LN_MEAN_DISTANCE, last] = apart
-    return found
-
-
-def rows(artefact: str, result: ComparisonResult) -> list[Row]:
-    """Everything that is stored of a comparison, but the claims."""
-    found = training_rows(artefact, result.pretrained)
-    for panel in result.panels:
-        found += panel_rows(artefact, panel)
     return found
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from analyses.claims_page import claim_table
 from analyses.comparison import ANALYTIC_LABELS, label
 from analyses.comparison_rows import DISTANCE, OBJECTIVE, OPTIMUM, SUBOPTIMALITY
+from analyses.panels import PAPER
 from analyses.rendering.blocks import (
     Block,
     Cell,
@@ -22,8 +24,6 @@ from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
 from ml2o_core.results import FitRow, Results, ScoreRow
 from ml2o_core.results.vocabulary import ClaimVerdict, Score
-
-PAPER = Score.MIN_LN_MEAN_OBJECTIVE
 
 ROLES = (
     {m.label: Role.LEARNED for m in METHODS.values()}
@@ -110,18 +110,7 @@ def section(
                     **_score_columns(results),
                 },
             ),
-            RowTable.of(
-                "The paper's claims about this figure.",
-                results.claims,
-                {
-                    "claim": "claim",
-                    "source": "source",
-                    "effect": lambda row: Estimate.of(row, "effect"),
-                    "p (Holm)": "p_adjusted",
-                    "verdict": "verdict",
-                    "reason": "reason",
-                },
-            ),
+            claim_table("The paper's claims about this figure.", results.claims),
             RowTable.of(
                 "How the parameters came about.",
                 results.fits,

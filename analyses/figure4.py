@@ -15,11 +15,10 @@ from analyses.claims import OrderClaim
 from analyses.comparison import Panel, label
 from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.rendering.blocks import Block, LineFigure, Role
+from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from ml2o_core.methods import METHODS
-from ml2o_core.results import CurveRow, Results, Row, row_id
-from ml2o_core.results.vocabulary import Scale
-from ml2o_core.statistics import mean_band
+from ml2o_core.results import Results, Row, row_id
 from ml2o_core.tasks.lasso import Lasso
 
 SIGMAS = (10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
@@ -90,22 +89,16 @@ class Figure4(ConvergenceArtefact):
             if not kept.any():
                 continue
             values = np.stack([panel.score[method][kept] for panel in panels], axis=1)
-            mean, lower, upper = mean_band(values)
-            band = len(values) > 1
             curves.append(
-                CurveRow(
+                seed_curve(
+                    values,
                     id=row_id(self.name, "score", method),
                     artefact=self.name,
                     panel="test σ = 100",
                     method=label(method),
                     quantity=QUANTITY,
-                    scale=Scale.LN,
-                    level=0.95,
                     step=tuple(range(len(SIGMAS))),
                     x=SIGMAS,
-                    estimate=tuple(mean.tolist()),
-                    lower=tuple(lower.tolist()) if band else (),
-                    upper=tuple(upper.tolist()) if band else (),
                 )
             )
         return curves

@@ -15,10 +15,13 @@ from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
+from analyses.claims_page import claim_table
 from analyses.comparison import label
+from analyses.comparison_rows import OPTIMUM
 from analyses.convergence import pretrained_for
 from analyses.profiles import Plan, plan, size
-from analyses.rendering.blocks import Estimate, LineFigure, Role, RowTable, Section, Text
+from analyses.rendering.blocks import LineFigure, Role, Section, Text
+from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
@@ -32,14 +35,12 @@ from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, Results, Row, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict, Scale
 from ml2o_core.spec import Spec
-from ml2o_core.statistics import mean_band
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import CertifiedOptima, certified_optima
 
 QUANTITY = "score by a"
 EXCESS = "score of f − f* by a"
 PANEL = "LASSO, test σ = 100"
-OPTIMUM = "certified optimum"
 ROLES = {m.label: Role.LEARNED for m in METHODS.values()} | {OPTIMUM: Role.OPTIMUM}
 
 
@@ -176,18 +177,7 @@ class FigureA5b(TrainedArtefact):
                     )
                     if len(results.curves.where(quantity=quantity))
                 ),
-                RowTable.of(
-                    "The paper's claims about this figure.",
-                    results.claims,
-                    {
-                        "claim": "claim",
-                        "source": "source",
-                        "effect": lambda row: Estimate.of(row, "effect"),
-                        "p (Holm)": "p_adjusted",
-                        "verdict": "verdict",
-                        "reason": "reason",
-                    },
-                ),
+                claim_table("The paper's claims about this figure.", results.claims),
             )
         )
 
@@ -217,21 +207,15 @@ def _scores(
 def _curve(
     artefact: str, method: str, quantity: str, factors: tuple[float, ...], scores: np.ndarray
 ) -> CurveRow:
-    mean, lower, upper = mean_band(scores)
-    band = len(scores) > 1
-    return CurveRow(
+    return seed_curve(
+        scores,
         id=row_id(artefact, quantity, method),
         artefact=artefact,
         panel=PANEL,
         method=label(method),
         quantity=quantity,
-        scale=Scale.LN,
-        level=0.95,
         step=tuple(range(len(factors))),
         x=factors,
-        estimate=tuple(mean.tolist()),
-        lower=tuple(lower.tolist()) if band else (),
-        upper=tuple(upper.tolist()) if band else (),
     )
 
 

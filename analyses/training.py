@@ -17,6 +17,7 @@ from analyses.artefact import Chapter, Finding, main
 from analyses.curvature import top_curvature
 from analyses.profiles import ALPHA, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
+from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
@@ -33,9 +34,7 @@ from ml2o_core.results import (
     Row,
     row_id,
 )
-from ml2o_core.results.vocabulary import Scale
 from ml2o_core.spec import Spec
-from ml2o_core.statistics import mean_band
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
 from ml2o_core.tasks.quadratic import Quadratic
@@ -239,20 +238,14 @@ def _curve(
     steps: tuple[int, ...],
     values: torch.Tensor,
 ) -> CurveRow:
-    mean, lower, upper = mean_band(np.asarray(values.T))
-    band = len(values.T) > 1
-    return CurveRow(
+    return seed_curve(
+        np.asarray(values.T),
         id=row_id(artefact, panel, method, quantity),
         artefact=artefact,
         panel=panel,
         method=method,
         quantity=quantity,
-        scale=Scale.LN,
-        level=0.95,
         step=steps,
-        estimate=tuple(mean.tolist()),
-        lower=tuple(lower.tolist()) if band else (),
-        upper=tuple(upper.tolist()) if band else (),
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
+from analyses.claims_page import claim_table
 from analyses.profiles import Plan, plan, size
 from analyses.rendering.blocks import Estimate, RowTable, Section, Text
 from analyses.settings import Preset, RunSettings
@@ -138,18 +139,7 @@ class UnrollLength(TrainedArtefact):
                         "masked": "masked",
                     },
                 ),
-                RowTable.of(
-                    "The paper's claim.",
-                    results.claims,
-                    {
-                        "claim": "claim",
-                        "source": "source",
-                        "effect": lambda row: Estimate.of(row, "effect"),
-                        "p (Holm)": "p_adjusted",
-                        "verdict": "verdict",
-                        "reason": "reason",
-                    },
-                ),
+                claim_table("The paper's claim.", results.claims),
             )
         )
 

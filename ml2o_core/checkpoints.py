@@ -12,6 +12,7 @@ from ml2o_core.errors import CheckpointError, InvalidArgument
 from ml2o_core.files import can_hold_files, is_leftover
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import History, Trained, initial_params
+from ml2o_core.named import prefixed, under
 from ml2o_core.training_store import UNFINISHED
 
 TRAINED = Bundle("checkpoint.json", "ml2o-trained", 2, "checkpoint")
@@ -75,18 +76,13 @@ def load_checkpoint(path: str | Path) -> Trained:
 
 
 def _tensors(trained: Trained) -> dict[str, Tensor]:
-    history = {f"history.{key}": value for key, value in vars(trained.history).items()}
-    params = {f"params.{name}": value for name, value in trained.params.items()}
-    return params | history | {"diverged_at": trained.diverged_at}
+    history = prefixed("history.", vars(trained.history))
+    return {**prefixed("params.", trained.params), **history, "diverged_at": trained.diverged_at}
 
 
 def _trained(config: TrainConfig, tensors: dict[str, Tensor], device: str) -> Trained:
-    params = {
-        name.removeprefix("params."): value
-        for name, value in tensors.items()
-        if name.startswith("params.")
-    }
     history = History(**{key: tensors[f"history.{key}"] for key in History.__dataclass_fields__})
+    params = under(tensors, "params.")
     trained = Trained(config, params, history, tensors["diverged_at"], device)
     _check_layout(trained)
     return trained

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from analyses.claims_page import claim_table
 from analyses.rendering.blocks import (
     Block,
     Cell,
@@ -99,17 +100,8 @@ def blocks(results: Results) -> list[Block]:
             [row for row in _of(results.correlations) if row.score.startswith(f"{ML2O}: ")],
             correlated,
         ),
-        RowTable.of(
-            "What the theory would have one expect.",
-            _of(results.claims),
-            {
-                "claim": "claim",
-                "source": "source",
-                "rank correlation": lambda row: Estimate.of(row, "effect"),
-                "p (Holm)": "p_adjusted",
-                "verdict": "verdict",
-                "reason": "reason",
-            },
+        claim_table(
+            "What the theory would have one expect.", _of(results.claims), "rank correlation"
         ),
         RowTable.of(
             "All scores, and their paired differences.",

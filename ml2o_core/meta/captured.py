@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
-Tensors = dict[str, Tensor]
+from ml2o_core.named import Tensors
 
 WARM_UP = 3
 """Calls before the recording, in which libraries allocate what they need; PyTorch's advice."""

@@ -12,9 +12,8 @@ from torch import Tensor
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.curriculum import Stage, Validations
 from ml2o_core.meta.descent import Learner
+from ml2o_core.named import Tensors, prefixed, under
 from ml2o_core.unroll import Carry
-
-Tensors = dict[str, Tensor]
 
 COLUMNS = ("objective", "risk", "gradient_norm")
 """What is recorded of every window, (R,) each."""
@@ -61,11 +60,10 @@ class TrainingState:
 
     def tensors(self) -> Tensors:
         """Everything that is a tensor, by a dotted name."""
-        found = {f"column.{name}": value for name, value in self.columns.items()}
+        found = prefixed("column.", self.columns)
         found |= {"diverged_at": self.diverged_at, **_of_learner("learner", self.learner)}
         if self.carry is not None:
-            found |= {"carry.x": self.carry.x}
-            found |= {f"carry.state.{name}": v for name, v in self.carry.state.items()}
+            found |= {"carry.x": self.carry.x, **prefixed("carry.state.", self.carry.state)}
         if self.stage is not None:
             found |= {"stage.best_value": self.stage.best_value}
             found |= _of_learner("stage.best", self.stage.best)
@@ -107,11 +105,11 @@ class TrainingState:
             )
         carry = None
         if "carry.x" in tensors:
-            carry = Carry(tensors["carry.x"], _under(tensors, "carry.state."))
+            carry = Carry(tensors["carry.x"], under(tensors, "carry.state."))
         return cls(
             _learner(tensors, "learner"),
             tensors["diverged_at"],
-            _under(tensors, "column."),
+            under(tensors, "column."),
             numbers["window"],
             numbers["episodes"],
             numbers["left"],
@@ -122,13 +120,8 @@ class TrainingState:
 
 
 def _of_learner(prefix: str, learner: Learner) -> Tensors:
-    memory = {f"{prefix}.memory.{name}": value for name, value in learner.memory.items()}
-    return {f"{prefix}.phi": learner.phi} | memory
+    return {f"{prefix}.phi": learner.phi, **prefixed(f"{prefix}.memory.", learner.memory)}
 
 
 def _learner(tensors: Mapping[str, Tensor], prefix: str) -> Learner:
-    return Learner(tensors[f"{prefix}.phi"], _under(tensors, f"{prefix}.memory."))
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return Learner(tensors[f"{prefix}.phi"], under(tensors, f"{prefix}.memory."))

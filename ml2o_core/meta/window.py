@@ -10,11 +10,10 @@ from torch import Tensor
 from ml2o_core.meta.base import Risk
 from ml2o_core.meta.config import Objective, TrainConfig
 from ml2o_core.meta.descent import Layout
+from ml2o_core.named import Tensors, prefixed, under
 from ml2o_core.optimizers.base import Params
 from ml2o_core.tasks.base import Task, TaskBatch
 from ml2o_core.unroll import Carry, unroll
-
-Tensors = dict[str, Tensor]
 
 
 def window_loss(losses: Tensor, objective: Objective) -> Tensor:
@@ -76,24 +75,19 @@ class WindowProgram:
 
     def _risk(self, inputs: Tensors) -> tuple[WindowRisk, Params]:
         carry = end_of(inputs)
-        tasks = TaskBatch(self.kind, _under(inputs, "task."), tuple(carry.x.shape[:2]))
+        tasks = TaskBatch(self.kind, under(inputs, "task."), tuple(carry.x.shape[:2]))
         return WindowRisk(self.config, tasks, carry), self.layout.split(inputs["phi"])
 
 
 def inputs_of(phi: Tensor, tasks: TaskBatch, carry: Carry) -> Tensors:
     """The tensors that a window is a function of."""
-    named = {f"task.{name}": value for name, value in tasks.tensors.items()}
-    return {"phi": phi, **named, **_tensors(carry)}
+    return {"phi": phi, **prefixed("task.", tasks.tensors), **_tensors(carry)}
 
 
 def end_of(tensors: Tensors) -> Carry:
     """Where the runs stand."""
-    return Carry(tensors["x"], _under(tensors, "state."))
+    return Carry(tensors["x"], under(tensors, "state."))
 
 
 def _tensors(carry: Carry) -> Tensors:
-    return {"x": carry.x} | {f"state.{name}": value for name, value in carry.state.items()}
-
-
-def _under(tensors: Tensors, prefix: str) -> Tensors:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return {"x": carry.x, **prefixed("state.", carry.state)}

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
-from analyses.comparison import Comparison, ComparisonResult, Panel, compare, scored
+from analyses.comparison import Comparison, Panel, PanelResult, compare_panel, scored
 from analyses.comparison_rows import (
     DISTANCE,
     OBJECTIVE,
     OPTIMUM,
     PAIRS,
     distance,
-    rows,
+    panel_rows,
     scores,
     suboptimality,
+    training_rows,
 )
 from analyses.figure2 import Figure2
 from analyses.profiles import Plan
@@ -26,15 +27,33 @@ from ml2o_core.evaluation import loss_curves, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
+from ml2o_core.methods import Pretrained, pretrain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.optimizers.sgd import SGD
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
-from ml2o_core.results import ClaimRow, CurveRow, FitRow, OptimumRow, Results, ScoreRow
+from ml2o_core.results import ClaimRow, CurveRow, FitRow, OptimumRow, Results, Row, ScoreRow
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.base import TaskFamily
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import CertifiedOptima, SolverStatus
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """A comparison, and what came of it in every panel."""
+
+    config: Comparison
+    pretrained: Pretrained
+    panels: list[PanelResult]
+
+
+def rows(artefact: str, result: ComparisonResult) -> list[Row]:
+    """Everything that is stored of it, but the claims."""
+    found = training_rows(artefact, result.pretrained)
+    for panel in result.panels:
+        found += panel_rows(artefact, panel)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +84,9 @@ def result() -> ComparisonResult:
         tuned=("sgd", "adam"),
         proximal=("fista",),
     )
-    return compare(config, "cpu", Progress())
+    pretrained = pretrain(meta, plain)
+    panels = [compare_panel(config, p, pretrained, "cpu", Progress()) for p in config.panels]
+    return ComparisonResult(config, pretrained, panels)
 
 
 def test_every_method_sees_the_same_problems_and_start(result: ComparisonResult) -> None:

@@ -1,0 +1,24 @@
+"""How claims of the paper are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyses.rendering.blocks import Estimate, RowTable
+from ml2o_core.results import ClaimRow
+
+
+def claim_table(caption: str, claims: Iterable[ClaimRow], effect: str = "effect") -> RowTable:
+    """Claims with what was found; `effect` is the heading of the effect's column."""
+    return RowTable.of(
+        caption,
+        claims,
+        {
+            "claim": "claim",
+            "source": "source",
+            effect: lambda row: Estimate.of(row, "effect"),
+            "p (Holm)": "p_adjusted",
+            "verdict": "verdict",
+            "reason": "reason",
+        },
+    )
