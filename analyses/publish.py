@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def page_of(results: Results) -> str:
             subtitle=f"Preset {settings.preset}, profile {settings.profile}, seed {settings.seed}; "
             f"run on {provenance.started[:10]}; the last run took {seconds:.0f} s.",
             lead=LEADS[settings.preset],
-            notes=[f"{name} is missing: {why}." for name, why in provenance.not_run.items()],
+            notes=_missing(provenance.not_run),
             summary=[f for a in artefacts for f in a.findings(results.of(a.name))],
             parts=[
                 page.Part(a.name, a.title, str(a.chapter), a.section(results.of(a.name)))
@@ -85,6 +86,17 @@ def page_of(results: Results) -> str:
             ],
         )
     )
+
+
+def _missing(not_run: Mapping[str, str]) -> list[str]:
+    """What was not run, a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in not_run.items():
+        by_reason.setdefault(why, []).append(name)
+    return [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {why}."
+        for why, names in by_reason.items()
+    ]
 
 
 def _facts(values: Any) -> dict[str, Any]:

@@ -22,11 +22,11 @@ def report(settings: RunSettings, out: Path | str, progress: Progress | None = N
     chosen, left_out = [], {}
     for name, artefact in Artefact.registry().items():
         if settings.preset not in artefact.presets:
-            left_out[name] = f"it exists in the presets {', '.join(artefact.presets)}"
+            left_out[name] = f"only in the presets {', '.join(artefact.presets)}"
         elif settings.profile not in artefact.profiles:
-            left_out[name] = f"it exists in the profiles {', '.join(artefact.profiles)}"
+            left_out[name] = f"only in the profiles {', '.join(artefact.profiles)}"
         elif device not in artefact.devices:
-            left_out[name] = f"it exists on the devices {', '.join(artefact.devices)}"
+            left_out[name] = f"only on the devices {', '.join(artefact.devices)}"
         else:
             chosen.append(name)
     return run_artefacts(chosen, settings, out, progress, left_out=left_out)

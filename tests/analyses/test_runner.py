@@ -11,6 +11,7 @@ import pytest
 from analyses import report as report_module
 from analyses.artefact import Artefact
 from analyses.provenance import Provenance
+from analyses.publish import _missing
 from analyses.rendering.blocks import Finding
 from analyses.report import rebuild, report
 from analyses.runner import run_artefacts
@@ -111,6 +112,10 @@ def test_the_report_runs_what_exists_and_names_the_rest(
     assert set(kept.seconds) == {"demo"}
     assert set(kept.not_run) == {"only-matched"}
     assert "profile" in kept.not_run["only-matched"]
+    assert _missing({"a": "why", "b": "else", "c": "why"}) == [
+        "a, c are missing: why.",
+        "b is missing: else.",
+    ]
 
 
 def test_a_finding_without_a_row_is_refused() -> None:
