@@ -87,8 +87,13 @@ def compare_panel(
     pretrained: Pretrained,
     device: torch.device | str,
     progress: Progress,
+    *,
+    compile: bool = False,
 ) -> PanelResult:
-    """One panel: adapt, tune, run on the test problems, and solve them."""
+    """One panel: adapt, tune, run on the test problems, and solve them.
+
+    `compile` compiles the runs on the test problems and those that steps are tuned by.
+    """
     adapting = config.plan.adapting(panel.adaptation)
     fitted = fit(pretrained, adapting, device=device, progress=progress)
     tasks = {"seed": config.plan.meta.seed, "repeats": config.plan.meta.repeats}
@@ -111,16 +116,17 @@ def compare_panel(
     )
     # On the CPU, so that f* is the same wherever the methods run.
     optima = certified_optima(test.tasks.to("cpu", torch.float64))
-    found = _learned(config, fitted, test, optima.points, panel.label, progress)
+    how = _How(config.test_steps, optima.points, progress, compile)
+    found = _learned(config, fitted, test, panel.label, how)
     tuned = {}
     for name in config.tuned:
         rule = UpdateRule.lookup(name)()
-        tuned[name] = tune_step(rule, tuning, config.test_steps, progress=progress)
-        found[name] = _run(rule, tuned[name].params, test, optima.points, config, progress)
+        tuned[name] = tune_step(rule, tuning, config.test_steps, compile=compile, progress=progress)
+        found[name] = how.run(rule, tuned[name].params, test, name)
     for name in config.proximal:
         rule = UpdateRule.lookup(name)()
         params = default_params(rule, config.plan.meta.repeats, device)
-        found[name] = _run(rule, params, test, optima.points, config, progress)
+        found[name] = how.run(rule, params, test, name)
     losses = {name: run.losses.cpu() for name, run in found.items()}
     return PanelResult(
         panel,
@@ -142,40 +148,41 @@ def scored(losses: dict[str, Tensor], fitted: dict[str, Fitted]) -> dict[str, Te
     return finite | {name: finite[name] & method.converged for name, method in fitted.items()}
 
 
+@dataclass(frozen=True)
+class _How:
+    """How every method is run on a panel's test problems: for how long, and away from where."""
+
+    steps: int
+    places: Tensor
+    progress: Progress
+    compile: bool
+
+    def run(
+        self, rule: UpdateRule, params: Params, test: Problems, name: str, copies: int = 1
+    ) -> Curves:
+        """The curves on the test problems, which `test` has `copies` of."""
+        return curves(
+            rule,
+            params,
+            test,
+            self.steps,
+            torch.cat([self.places] * copies),
+            compile=self.compile,
+            progress=self.progress,
+            label=f"test {name}",
+        )
+
+
 def _learned(
-    config: Comparison,
-    fitted: dict[str, Fitted],
-    test: Problems,
-    places: Tensor,
-    panel: str,
-    progress: Progress,
+    config: Comparison, fitted: dict[str, Fitted], test: Problems, panel: str, how: _How
 ) -> dict[str, Curves]:
     """All learned methods in one run: they are further replicates on the same problems."""
     methods = list(fitted.values())
     stacked: Params = {
         name: torch.cat([method.params[name] for method in methods]) for name in methods[0].params
     }
-    run = curves(
-        config.plan.meta.rule,
-        stacked,
-        test.repeat(len(methods)),
-        config.test_steps,
-        torch.cat([places] * len(methods)),
-        progress=progress,
-        label=f"test {panel}",
-    )
+    copies = len(methods)
+    run = how.run(config.plan.meta.rule, stacked, test.repeat(copies), panel, copies)
     repeats = config.plan.meta.repeats
     parts = zip(run.losses.split(repeats), run.distances.split(repeats), strict=True)
     return {name: Curves(*part) for name, part in zip(fitted, parts, strict=True)}
-
-
-def _run(
-    rule: UpdateRule,
-    params: Params,
-    test: Problems,
-    places: Tensor,
-    config: Comparison,
-    progress: Progress,
-) -> Curves:
-    label = f"test {rule.name}"
-    return curves(rule, params, test, config.test_steps, places, progress=progress, label=label)

@@ -43,9 +43,11 @@ def scores(result: PanelResult, method: str) -> dict[tuple[Score, int | None], T
     """Every score of a method, shape (R,), by what it measures and at which step."""
     losses = result.losses[method]
     excess = suboptimality(result, losses)
-    last = losses.shape[-1] - 1
+    mean, last = losses.mean(1), losses.shape[-1] - 1
     found: dict[tuple[Score, int | None], Tensor] = {
         (Score.MIN_LN_MEAN_OBJECTIVE, None): min_log_mean(losses),
+        (Score.AVERAGE_LN_MEAN_OBJECTIVE, None): mean[:, 1:].log().mean(1),
+        (Score.LN_MEAN_OBJECTIVE, last): mean[:, -1].log(),
         (Score.MIN_LN_MEAN_SUBOPTIMALITY, None): min_log_mean(excess),
         (Score.LN_MEAN_SUBOPTIMALITY, last): excess[..., -1].mean(1).log(),
         (Score.MEAN_LN_SUBOPTIMALITY, last): excess[..., -1].log().mean(1),

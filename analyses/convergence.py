@@ -10,27 +10,44 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from analyses import convergence_page
 from analyses.artefact import Chapter, Finding
 from analyses.claims import OrderClaim, assess
 from analyses.comparison import Comparison, Panel, label
 from analyses.comparison_rows import training_rows
-from analyses.panels import SCORED, Panels, Scored, scored_of
+from analyses.panels import PAPER, Panels, Scored, rows_of, scored_of
 from analyses.profiles import Plan, plan, size
 from analyses.rendering.blocks import Block, Section
-from analyses.row_frames import loaded
 from analyses.settings import Preset, RunSettings
+from analyses.task_differences import correlation_rows, difference_rows, rank_correlations
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.devices import resolve_device
-from ml2o_core.methods import Pretrained
+from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.progress import Progress
-from ml2o_core.results import Results, Row, row_id
+from ml2o_core.results import CurveRow, Results, Row, row_id
+from ml2o_core.results.rows_experiments import SERIES
+from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
 
 WORKERS = 2
 """Panels side by side."""
+
+RANKED_PANELS = 5
+"""Panels from which on the task differences are ranked against the scores."""
+
+SAYINGS = {
+    PAPER: "reaches a lower loss",
+    Score.AVERAGE_LN_MEAN_OBJECTIVE: "converges faster (average of the curve)",
+    Score.LN_MEAN_OBJECTIVE: "has a lower loss at the last step",
+}
+"""What a claim says by each score."""
+
+EVERY_STEP, EVERY = 20, 5
+"""Curves are stored at every step up to the first, and at every fifth one from there on."""
 
 
 ByPanel = Mapping[str, Scored]
@@ -54,7 +71,7 @@ class ConvergenceArtefact(TrainedArtefact):
         """What is adapted to and tested on."""
 
     @abstractmethod
-    def claims(self, found: ByPanel) -> list[OrderClaim]:
+    def claims(self, settings: RunSettings, found: ByPanel) -> list[OrderClaim]:
         """The paper's claims about it, with the scores that they are assessed by."""
 
     def further_rows(self, settings: RunSettings, found: ByPanel) -> Sequence[Row]:
@@ -84,28 +101,57 @@ class ConvergenceArtefact(TrainedArtefact):
         config, device = self.configuration(settings), resolve_device(settings.device)
         pretrained = pretrained_for(config.plan, trainings)
         workers = 1 if device.type == "cuda" or settings.preset is Preset.QUICK else WORKERS
-        panels = Panels(self.name, config, pretrained, device)
+        panels = Panels(config, pretrained, device, settings.compile)
         frames = panels.compute(trainings.folder, workers, progress)
         scored = {panel.label: scored_of(frame) for panel, frame in frames}
         found = training_rows(self.name, pretrained)
         for _, frame in frames:
-            found += loaded(frame[frame["table"] != SCORED])
+            found += [_thinned(row) for row in rows_of(frame, self.name)]
+        for panel in config.panels:
+            found += difference_rows(self.name, config.plan.meta.family, panel)
+        if len(config.panels) >= RANKED_PANELS:
+            ranked = self.ranked(settings, scored)
+            found += correlation_rows(self.name, ranked, len(config.panels))
         found += self.further_rows(settings, scored)
-        found += assess(self.name, self.claims(scored), settings)
+        found += assess(self.name, self.claims(settings, scored), settings)
         return found
 
+    def ranked(self, settings: RunSettings, found: ByPanel) -> dict[str, dict[str, np.ndarray]]:
+        """Rank correlations of the task differences with each learned method's score, by seed."""
+        training, panels = self.planned(settings).meta.family, self.panels(settings)
+        return {
+            method: rank_correlations(training, panels, found, method)
+            for method in METHODS
+            if method in found[panels[0].label].counted
+        }
+
     def order_claim(
-        self, panel: str, better: str, worse: str, found: ByPanel, source: str | None = None
+        self,
+        panel: str,
+        better: str,
+        worse: str,
+        found: ByPanel,
+        source: str | None = None,
+        score: Score = PAPER,
     ) -> OrderClaim:
-        """ "`better` reaches a lower loss than `worse`", in one panel."""
-        first, second = found[panel].pair(better, worse)
+        """ "`better` reaches a lower loss than `worse`", or what `score` says, in one panel."""
+        first, second = found[panel].pair(better, worse, score=score)
+        which = () if score is PAPER else (score,)
         return OrderClaim(
-            id=row_id(self.name, panel, "claim", better, worse),
-            text=f"{label(better)} reaches a lower loss than {label(worse)} ({panel})",
+            id=row_id(self.name, panel, "claim", better, worse, *which),
+            text=f"{label(better)} {SAYINGS[score]} than {label(worse)} ({panel})",
             source=source or self.source,
             better=first,
             worse=second,
         )
+
+    def faster_claims(self, panel: str, found: ByPanel, source: str) -> list[OrderClaim]:
+        """That M-L2O converges faster than every other learned method, in one panel."""
+        speed = Score.AVERAGE_LN_MEAN_OBJECTIVE
+        return [
+            self.order_claim(panel, "m-l2o", other, found, source, speed)
+            for other in ("tl", "dt", "vanilla")
+        ]
 
     def findings(self, results: Results) -> Sequence[Finding]:
         return convergence_page.findings(results, self.source)
@@ -113,6 +159,17 @@ class ConvergenceArtefact(TrainedArtefact):
     def section(self, results: Results) -> Section:
         further = tuple(self.further_blocks(results))
         return convergence_page.section(self.name, results, self.tasks, further)
+
+
+def _thinned(row: Row) -> Row:
+    """A curve at fewer of its steps; another row as it is."""
+    if not isinstance(row, CurveRow):
+        return row
+    kept = [i for i, step in enumerate(row.step) if step <= EVERY_STEP or step % EVERY == 0]
+    columns = {name: getattr(row, name) for name in SERIES}
+    return row.with_changes(
+        **{name: tuple(values[i] for i in kept) for name, values in columns.items() if values}
+    )
 
 
 def pretrained_for(planned: Plan, trainings: Trainings) -> Pretrained:

@@ -20,10 +20,18 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
+from analyses.task_differences import SYMBOLS
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
-from ml2o_core.results import FitRow, Results, ScoreRow
+from ml2o_core.results import ConstantRow, FitRow, Interval, Results, ScoreRow
 from ml2o_core.results.vocabulary import ClaimVerdict, Score
+
+SYMBOL_HEADINGS = {
+    "Delta_12": r"$\Delta_{12}$",
+    "Delta_tilde_12": r"$\tilde\Delta_{12}$",
+    "Delta_23": r"$\Delta_{23}$",
+    "Delta_tilde_23": r"$\tilde\Delta_{23}$",
+}
 
 ROLES = (
     {m.label: Role.LEARNED for m in METHODS.values()}
@@ -95,7 +103,8 @@ def section(
             RowTable.of(
                 "Scores, natural logarithms, lower is better: mean over the training seeds and "
                 "95 % interval. The paper's score is the minimum over the steps of the "
-                "logarithm of the mean objective; the others measure f − f*, and the last one "
+                "logarithm of the mean objective; beside it are this logarithm's average over the "
+                "steps and its value at the last one. The others measure f − f*, and the last one "
                 "the distance from the minimiser, at the last step unless they say otherwise.",
                 [row for row in results.scores.where(score=PAPER) if row.reference is None],
                 {"distribution": "distribution", "method": "method", **_score_columns(results)},
@@ -110,6 +119,7 @@ def section(
                     **_score_columns(results),
                 },
             ),
+            *_task_differences(results),
             claim_table("The paper's claims about this figure.", results.claims),
             RowTable.of(
                 "How the parameters came about.",
@@ -186,6 +196,8 @@ def _score_columns(results: Results) -> dict[str, Cell]:
 
     headings = {
         "paper's score": PAPER,
+        "average over the steps": Score.AVERAGE_LN_MEAN_OBJECTIVE,
+        "at the last step": Score.LN_MEAN_OBJECTIVE,
         "min ln mean f − f*": Score.MIN_LN_MEAN_SUBOPTIMALITY,
         "ln mean f − f*": Score.LN_MEAN_SUBOPTIMALITY,
         "mean ln f − f*": Score.MEAN_LN_SUBOPTIMALITY,
@@ -234,6 +246,61 @@ def _panel_findings(results: Results, source: str, panel: str) -> list[Finding]:
             )
         )
     return found
+
+
+def _task_differences(results: Results) -> tuple[Block, ...]:
+    """How far apart training, adaptation and test are, beside the scores; and the correlations."""
+    if not len(results.constants):
+        return ()
+    by_panel = {(row.subject, row.symbol): row for row in results.constants}
+    absolute = {
+        (r.distribution, r.method): r
+        for r in results.scores.where(score=PAPER)
+        if r.reference is None and r.mean is not None
+    }
+    methods = [m.label for m in METHODS.values() if any(k[1] == m.label for k in absolute)]
+
+    def difference(symbol: str) -> Callable[[ConstantRow], Interval | None]:
+        def cell(row: ConstantRow) -> Interval | None:
+            other = by_panel.get((row.subject, symbol))
+            return None if other is None else other.value
+
+        return cell
+
+    def score(method: str) -> Callable[[ConstantRow], Estimate | None]:
+        def cell(row: ConstantRow) -> Estimate | None:
+            other = absolute.get((row.subject, method))
+            return None if other is None else Estimate.of(other)
+
+        return cell
+
+    columns: dict[str, Cell] = {"tasks": "subject"}
+    columns |= {SYMBOL_HEADINGS[symbol]: difference(symbol) for symbol in SYMBOLS}
+    columns |= {method: score(method) for method in methods}
+    beside = RowTable.of(
+        "The task differences of A4 beside the paper's score: 12 between training and adaptation, "
+        "23 between adaptation and test; those of the populations on the unit ball about 0, in "
+        "closed form. They do not bound the differences of drawn batches.",
+        results.constants.where(symbol=SYMBOLS[0]),
+        columns,
+    )
+    if not len(results.correlations):
+        return (beside,)
+    return (
+        beside,
+        RowTable.of(
+            "Spearman's rank correlation of the task differences with the scores over these "
+            "panels: 1 where the score rises with the difference.",
+            results.correlations,
+            {
+                "task difference": lambda row: SYMBOL_HEADINGS[row.quantity],
+                "score": "score",
+                "mean ρ and 95 % interval": lambda row: Estimate.of(row, "rho"),
+                "over": "setting",
+                "note": "reason",
+            },
+        ),
+    )
 
 
 def _tunings(results: Results, panel: str, method: str) -> list[FitRow]:

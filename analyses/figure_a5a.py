@@ -12,6 +12,7 @@ from analyses.claims import OrderClaim
 from analyses.comparison import Panel
 from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.settings import Preset, RunSettings
+from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.rosenbrock import Rosenbrock
 
 LABEL = "Rosenbrock"
@@ -27,16 +28,18 @@ class FigureA5a(ConvergenceArtefact):
     tasks: ClassVar[str] = (
         "The learned rules are meta-trained on LASSO, adapted to Rosenbrock's valley in two "
         r"dimensions, and tested on it from fresh starting points $x_0 \sim N(0, I)$. The paper's "
-        "claim is about the value at the last step; as everywhere, the score here is the minimum "
-        "over the steps, and the value at the last step stands beside it."
+        "claims are about the value at the last step, and so are the claims here; the score is the "
+        "minimum over the steps, as everywhere."
     )
 
     def panels(self, settings: RunSettings) -> tuple[Panel, ...]:
         return (Panel(label=LABEL, adaptation=Rosenbrock(), test=Rosenbrock()),)
 
-    def claims(self, found: ByPanel) -> list[OrderClaim]:
+    def claims(self, settings: RunSettings, found: ByPanel) -> list[OrderClaim]:
         return [
-            self.order_claim(LABEL, "m-l2o", worse, found, "Figure A5a, Appendix A.6")
+            self.order_claim(
+                LABEL, "m-l2o", worse, found, "Figure A5a, Appendix A.6", Score.LN_MEAN_OBJECTIVE
+            )
             for worse in ("tl", "dt", "vanilla")
         ]
 

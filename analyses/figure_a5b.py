@@ -106,6 +106,7 @@ class FigureA5b(TrainedArtefact):
                         optima,
                         progress,
                         f"{label(name)}, a = {a:g}",
+                        settings.compile,
                     )
                     for a in config.factors
                 ],
@@ -196,10 +197,12 @@ def _scores(
     optima: CertifiedOptima,
     progress: Progress,
     name: str,
+    compile: bool,
 ) -> np.ndarray:
     """The paper's score of each seed, and the same of f − f* from above: (R, 2)."""
     rule = config.plan.meta.rule
-    losses = loss_curves(rule, params, test, config.test_steps, progress=progress, label=name)
+    steps = config.test_steps
+    losses = loss_curves(rule, params, test, steps, compile=compile, progress=progress, label=name)
     excess = min_log_mean(optima.excess(losses.cpu()))
     return torch.stack([min_log_mean(losses).cpu(), excess], dim=1).numpy()
 

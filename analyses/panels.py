@@ -1,7 +1,8 @@
 """The panels of a comparison, each kept as soon as it is computed, side by side.
 
-A panel depends on the configuration and the trained rules alone, so what is kept is used again by
-the same command; and the result does not depend on the number of workers.
+A panel depends on its configuration and the trained rules alone: what is kept is used again by the
+same command, and by another artefact that shows the same panel; and the result does not depend on
+the number of workers.
 """
 
 from __future__ import annotations
@@ -21,54 +22,75 @@ from analyses.comparison import Comparison, Panel, compare_panel
 from analyses.comparison_rows import panel_rows, scores
 from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.provenance import PROGRAM
-from analyses.row_frames import stored
+from analyses.row_frames import loaded, stored
+from ml2o_core.compiled import place
 from ml2o_core.devices import deterministic
 from ml2o_core.methods import Pretrained
 from ml2o_core.progress import Progress
+from ml2o_core.results import Row
 from ml2o_core.results.vocabulary import Score
 
 PAPER = Score.MIN_LN_MEAN_OBJECTIVE
 """The paper's score."""
 
+SHARED = "panels"
+"""In place of an artefact's name, in kept panels: several artefacts may show one."""
+
+PIECE = "panel"
+
 SCORED = "by seed"
 """In place of a table's name in a panel's frame: the scores of every seed."""
 
-EDITION = 1
+EDITION = 2
 """To be raised when a panel's rows change: older ones are then left."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The paper's score of every method in one panel, by seed, and which seeds count."""
+    """Every score of every method in one panel, by seed, and which seeds count."""
 
-    score: Mapping[str, np.ndarray]
+    scores: Mapping[Score, Mapping[str, np.ndarray]]
     counted: Mapping[str, np.ndarray]
 
-    def pair(self, method: str, other: str, elsewhere: Scored | None = None) -> list[np.ndarray]:
+    def pair(
+        self, method: str, other: str, elsewhere: Scored | None = None, score: Score = PAPER
+    ) -> list[np.ndarray]:
         """Scores of `method` here and of `other` (in another panel), over the seeds of both."""
         there = elsewhere or self
         both = self.counted[method] & there.counted[other]
-        return [self.score[method][both], there.score[other][both]]
+        return [self.scores[score][method][both], there.scores[score][other][both]]
 
 
 def scored_of(frame: pd.DataFrame) -> Scored:
     """The scores by seed of a panel's frame."""
     (text,) = frame.loc[frame["table"] == SCORED, "row"]
-    score, counted = json.loads(text)
+    found, counted = json.loads(text)
     return Scored(
-        {method: np.array(values) for method, values in score.items()},
+        {
+            score: {method: np.array(values) for method, values in found[score].items()}
+            for score in Score
+            if score in found
+        },
         {method: np.array(values, dtype=bool) for method, values in counted.items()},
     )
 
 
+def rows_of(frame: pd.DataFrame, artefact: str) -> list[Row]:
+    """The rows of a panel's frame, as those of `artefact`."""
+    return [
+        row.with_changes(artefact=artefact, id=artefact + row.id.removeprefix(SHARED))
+        for row in loaded(frame[frame["table"] != SCORED])
+    ]
+
+
 @dataclass(frozen=True)
 class Panels:
-    """All panels of an artefact's comparison."""
+    """All panels of an artefact's comparison; `compile` compiles the runs on test problems."""
 
-    artefact: str
     config: Comparison
     pretrained: Pretrained
     device: torch.device
+    compile: bool = False
 
     def compute(
         self, trainings: Path | None, workers: int, progress: Progress
@@ -77,31 +99,31 @@ class Panels:
 
         What is computed is kept beside the folder of the trainings.
         """
-        kept = self._store(trainings)
-        names = [f"panel-{index:02d}" for index in range(len(self.config.panels))]
-        panels = dict(zip(names, self.config.panels, strict=True))
-        missing = [name for name in names if name not in kept.names()]
+        panels = self.config.panels
+        kept = [self._store(panel, trainings) for panel in panels]
+        missing = [i for i, store in enumerate(kept) if PIECE not in store.names()]
         with (
-            progress.task(f"{self.artefact}: panels", len(missing)) as advance,
-            self._computed([panels[name] for name in missing], workers) as found,
+            progress.task("panels", len(missing)) as advance,
+            self._computed([panels[i] for i in missing], workers) as found,
         ):
-            for name, content in zip(missing, found, strict=True):
-                kept.save(name, content)
+            for i, content in zip(missing, found, strict=True):
+                kept[i].save(PIECE, content)
                 advance()
-        return [(panels[name], frame) for name, frame in kept.load(names).items()]
+        frames = [store.load([PIECE])[PIECE] for store in kept]
+        return list(zip(panels, frames, strict=True))
 
-    def _store(self, trainings: Path | None) -> Pieces:
+    def _store(self, panel: Panel, trainings: Path | None) -> Pieces:
         if trainings is None:
             return PiecesInMemory()
         runs = self.pretrained.runs
         belongs_to = {
-            "configuration": self.config.model_dump(mode="json"),
+            "configuration": self.config.with_changes(panels=(panel,)).model_dump(mode="json"),
             "trained on": {kind: run.device for kind, run in runs.items()},
-            "device": self.device.type,
+            "device": place(self.device, self.compile),
             "edition": EDITION,
             "program": version(PROGRAM),
         }
-        store = PieceStore.under(trainings.parent, self.artefact, belongs_to)
+        store = PieceStore.under(trainings.parent, SHARED, belongs_to)
         store.open()
         return store
 
@@ -123,9 +145,15 @@ class Panels:
     def panel(self, panel: Panel) -> bytes:
         """One panel's rows and scores, encoded; the limit of time is kept between panels."""
         with deterministic():
-            result = compare_panel(self.config, panel, self.pretrained, self.device, Progress())
-        score = {m: scores(result, m)[PAPER, None].tolist() for m in result.losses}
+            result = compare_panel(
+                self.config, panel, self.pretrained, self.device, Progress(), compile=self.compile
+            )
+        table = {method: scores(result, method) for method in result.losses}
+        by_score: dict[str, dict[str, list[float]]] = {}
+        for method, values in table.items():
+            for (score, _), by_seed in values.items():
+                by_score.setdefault(score, {})[method] = by_seed.tolist()
         counted = {m: kept.tolist() for m, kept in result.scored.items()}
-        frame = stored(panel_rows(self.artefact, result))
-        by_seed = pd.DataFrame([(SCORED, json.dumps([score, counted]))], columns=["table", "row"])
-        return encode(pd.concat([frame, by_seed], ignore_index=True))
+        frame = stored(panel_rows(SHARED, result))
+        seeds = pd.DataFrame([(SCORED, json.dumps([by_score, counted]))], columns=["table", "row"])
+        return encode(pd.concat([frame, seeds], ignore_index=True))

@@ -18,6 +18,7 @@ from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import FOLDER as TRAININGS
 from analyses.trainings import Trainings, is_trainings_folder
+from ml2o_core.compiled import check_compiler
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.files import can_hold_files, is_leftover, remove_leftovers
@@ -51,6 +52,8 @@ def run_artefacts(
         artefact.check(settings)
     check_destination(out)
     device = resolve_device(settings.device)
+    if settings.compile and device.type == "cpu":
+        check_compiler()
     configuration = {a.name: a.configuration(settings).model_dump(mode="json") for a in artefacts}
     stores = {a.name: a.store(settings, out) for a in artefacts if isinstance(a, PiecewiseArtefact)}
     for store in stores.values():
@@ -63,7 +66,7 @@ def run_artefacts(
         provenance = collect(settings, device, datetime.now(UTC))
     # What takes seconds is not worth a file.
     kept = None if settings.preset is Preset.QUICK else Path(out) / TRAININGS
-    trainings = Trainings(kept, device, listener)
+    trainings = Trainings(kept, device, listener, compile=settings.compile)
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     not_run = dict(left_out or {})

@@ -38,4 +38,7 @@ class RunSettings(Spec):
     repeats: int | None = Field(
         None, ge=1, le=LARGEST, description="training seeds; by default the preset's"
     )
+    compile: bool = Field(
+        False, description="compile what runs long; on a CPU the same up to rounding"
+    )
     time_limit: float | None = Field(None, gt=0, description="seconds after which the run stops")

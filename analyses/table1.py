@@ -40,7 +40,7 @@ class Table1(ConvergenceArtefact):
     def panels(self, settings: RunSettings) -> tuple[Panel, ...]:
         return tuple(lasso_panel(sigma) for sigma in TABLE_1_SIGMAS)
 
-    def claims(self, found: ByPanel) -> list[OrderClaim]:
+    def claims(self, settings: RunSettings, found: ByPanel) -> list[OrderClaim]:
         near = [
             self.order_claim(panel_label(sigma), better, worse, found, "Table 1, Section 5.2 ①")
             for sigma in NEAR

@@ -28,4 +28,5 @@ class TrainedArtefact(Artefact):
 
     def run(self, settings: RunSettings, progress: Progress) -> Sequence[Row]:
         device = resolve_device(settings.device)
-        return self.run_trained(settings, progress, Trainings(None, device, progress))
+        trainings = Trainings(None, device, progress, compile=settings.compile)
+        return self.run_trained(settings, progress, trainings)

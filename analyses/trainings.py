@@ -33,10 +33,21 @@ def name_of(config: TrainConfig) -> str:
 
 
 class Trainings:
-    """The trainings of a run on `device`; without a folder they are gone with the process."""
+    """The trainings of a run on `device`; without a folder they are gone with the process.
 
-    def __init__(self, folder: Path | None, device: torch.device, progress: Progress) -> None:
+    `compile` compiles their windows; on a GPU they are in any case.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        device: torch.device,
+        progress: Progress,
+        *,
+        compile: bool = False,
+    ) -> None:
         self.folder, self._device, self._progress = folder, device, progress
+        self._compile = compile or device.type == "cuda"
         self._found: dict[str, Trained] = {}
 
     def get(self, config: TrainConfig) -> Trained:
@@ -60,7 +71,7 @@ class Trainings:
         trained = train(
             config,
             device=self._device,
-            capture=self._device.type == "cuda",
+            compile=self._compile,
             progress=self._progress,
             label=f"train {config.meta_gradient.name} on {config.family.name}",
             resume=store.load() if store else None,
@@ -72,7 +83,7 @@ class Trainings:
         return trained
 
     def _store(self, folder: Path, config: TrainConfig) -> TrainingStore:
-        return TrainingStore(folder, config, self._device)
+        return TrainingStore(folder, config, self._device, compile=self._compile)
 
 
 def is_trainings_folder(folder: Path) -> bool:

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ml2o_core.compiled import Program, compiled
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.named import Tensors, prefixed, under
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems
 from ml2o_core.progress import Progress
 from ml2o_core.seeding import generator
-from ml2o_core.unroll import GraphMode, begin, unroll
+from ml2o_core.tasks.base import Task, TaskBatch
+from ml2o_core.unroll import Carry, GraphMode, begin, unroll
 
 WINDOW = 50
 """Steps a window of an evaluation: a bound on memory, without influence on the result."""
+
+COMPILED_WINDOW = 5
+"""Steps that are compiled as one program: more would take longer to compile, and not run faster."""
 
 STEP_GRID = tuple(10 ** (-4 + k / 4) for k in range(17))
 """The stated grid for the analytic optimizers' step: 10^−4, 10^−3.75, …, 1."""
@@ -41,12 +48,15 @@ def loss_curves(
     problems: Problems,
     steps: int,
     *,
+    compile: bool = False,
     progress: Progress | None = None,
     label: str = "evaluate",
 ) -> Float[Tensor, "R N S"]:
     """l(x_0) … l(x_steps) of `rule` with `params` (leading axis R) on `problems` (R, N)."""
     places = torch.zeros_like(problems.start)
-    return curves(rule, params, problems, steps, places, progress=progress, label=label).losses
+    return curves(
+        rule, params, problems, steps, places, compile=compile, progress=progress, label=label
+    ).losses
 
 
 @torch.no_grad()
@@ -57,28 +67,61 @@ def curves(
     steps: int,
     places: Float[Tensor, "R N d"],
     *,
+    compile: bool = False,
     progress: Progress | None = None,
     label: str = "evaluate",
 ) -> Curves:
-    """The same with the distances ‖x_t − y‖ from `places`, one y for each problem."""
+    """The same with the distances ‖x_t − y‖ from `places`, one y for each problem.
+
+    `compile` makes long runs on a CPU faster, with the same result up to rounding; on a GPU it
+    changes nothing.
+    """
     if steps < 1:
         raise InvalidArgument("steps", steps, "an integer ≥ 1")
     dtype, device = problems.start.dtype, problems.start.device
-    phi = {name: value.to(device, dtype) for name, value in params.items()}
+    compile = compile and device.type == "cpu"
     carry = begin(rule, problems.tasks, problems.start)
-    windows = [min(WINDOW, steps - first) for first in range(0, steps, WINDOW)]
+    fixed = {
+        **prefixed("phi.", {name: value.to(device, dtype) for name, value in params.items()}),
+        **prefixed("task.", problems.tasks.tensors),
+    }
+    longest = COMPILED_WINDOW if compile else WINDOW
+    windows = [min(longest, steps - first) for first in range(0, steps, longest)]
     parts: list[Tensor] = []
     apart: list[Tensor] = []
     target = places.to(device, dtype).unsqueeze(2)
     with (progress or Progress()).task(label, total=len(windows)) as advance:
         for length in windows:
-            window = unroll(rule, phi, problems.tasks, carry, length, GraphMode.NONE)
+            program = _run(rule, problems.tasks.task_type, length)
+            inputs = {**fixed, **carry.named()}
+            if compile and length == longest:
+                shapes = tuple((name, value.shape, value.dtype) for name, value in inputs.items())
+                program = _compiled_run(rule, problems.tasks.task_type, length, shapes)
+            found = program(inputs)
             first = 0 if not parts else 1
-            parts.append(window.losses[..., first:])
-            apart.append((window.iterates[:, :, first:] - target).norm(dim=-1))
-            carry = window.end
+            parts.append(found["losses"][..., first:])
+            apart.append((found["iterates"][:, :, first:] - target).norm(dim=-1))
+            carry = Carry.of(found)
             advance()
     return Curves(torch.cat(parts, dim=-1), torch.cat(apart, dim=-1))
+
+
+def _run(rule: UpdateRule, kind: type[Task], steps: int) -> Program:
+    """`steps` steps as a function of named tensors: φ, the tasks, and where the runs stand."""
+
+    @torch.no_grad()
+    def run(named: Tensors) -> Tensors:
+        tasks = TaskBatch(kind, under(named, "task."), tuple(named["x"].shape[:2]))
+        window = unroll(rule, under(named, "phi."), tasks, Carry.of(named), steps, GraphMode.NONE)
+        return {"losses": window.losses, "iterates": window.iterates, **window.end.named()}
+
+    return run
+
+
+@lru_cache(maxsize=8)
+def _compiled_run(rule: UpdateRule, kind: type[Task], steps: int, shapes: object) -> Program:
+    """The same, compiled; kept for the next run with inputs of these shapes."""
+    return compiled(_run(rule, kind, steps), "cpu")
 
 
 def min_log_mean(losses: Float[Tensor, "R N S"]) -> Float[Tensor, " R"]:
@@ -116,6 +159,7 @@ def tune_step(
     *,
     grid: tuple[float, ...] = STEP_GRID,
     score: Callable[[Tensor], Tensor] = min_log_mean,
+    compile: bool = False,
     progress: Progress | None = None,
 ) -> Tuned:
     """Choose, for each replicate, the step of `grid` with the lowest `score` on `problems`.
@@ -130,8 +174,9 @@ def tune_step(
     values = torch.tensor(grid, dtype=torch.float64, device=problems.start.device)
     params["learning_rate"] = values.repeat_interleave(replicates)
     label = f"tune {rule.name}"
+    copies = problems.repeat(len(grid))
     losses = loss_curves(
-        rule, params, problems.repeat(len(grid)), steps, progress=progress, label=label
+        rule, params, copies, steps, compile=compile, progress=progress, label=label
     )
     scores = score(losses).reshape(len(grid), replicates)
     scores = torch.where(torch.isnan(scores), torch.inf, scores)

@@ -2,8 +2,8 @@
 
 The state is written between two windows, at most every `seconds`, and whenever the run is stopped.
 What goes on from it gives the same bytes as a run that was never stopped, on the same device: so
-the state belongs to one configuration, one kind of device and one version of torch, and to another
-it is refused.
+the state belongs to one configuration, one kind of device (compiled for it or not) and one version
+of torch, and to another it is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ml2o_core.bundle import Bundle
+from ml2o_core.compiled import place
 from ml2o_core.errors import CheckpointError
 from ml2o_core.files import remove_leftovers
 from ml2o_core.meta.config import TrainConfig
@@ -45,6 +46,7 @@ class TrainingStore:
         config: TrainConfig,
         device: torch.device | str = "cpu",
         *,
+        compile: bool = False,
         init: Params | None = None,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -54,7 +56,7 @@ class TrainingStore:
         self._next = clock() + seconds
         self._belongs_to = {
             "config": json.loads(config.model_dump_json()),
-            "device": self.device.type,
+            "device": place(self.device, compile),
             "torch": str(torch.__version__),
             "init": None if init is None else _digest(init),
         }

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.named import Tensors, prefixed, under
 from ml2o_core.optimizers.base import Params, State, UpdateRule
 from ml2o_core.tasks.base import Task, TaskBatch
 
@@ -97,6 +98,15 @@ class Carry:
     def detach(self) -> Self:
         """The same point without its history: no graph crosses a window."""
         return type(self)(self.x.detach(), {k: v.detach() for k, v in self.state.items()})
+
+    def named(self) -> Tensors:
+        """Its tensors by name: `x` and `state.<name>`."""
+        return {"x": self.x, **prefixed("state.", self.state)}
+
+    @classmethod
+    def of(cls, named: Tensors) -> Self:
+        """The other way, from tensors among which are those of `named`."""
+        return cls(named["x"], under(named, "state."))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,14 @@ class Options:
     ] = None
     seed: Annotated[int | None, option("Root of every random draw. [default: 0]")] = None
     repeats: Annotated[int | None, option("Training seeds. [default: the preset's]")] = None
+    compile: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Compile trainings and test runs first, which takes minutes and pays for long "
+            "ones. On a CPU results are the same up to rounding.",
+        ),
+    ] = False
     time_limit: Annotated[float | None, option("Seconds after which the run stops.")] = None
 
     def resolve(self) -> RunSettings:

@@ -20,6 +20,7 @@ from analyses.progress import TimeLimited
 from analyses.settings import RunSettings
 from analyses.trainings import name_of
 from ml2o_core.checkpoints import check_destination, finished, load_checkpoint, save_checkpoint
+from ml2o_core.compiled import check_compiler
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.meta.base import MetaGradient
 from ml2o_core.meta.config import TrainConfig, adaptation
@@ -46,7 +47,11 @@ TimeLimit = Annotated[
 ]
 Compile = Annotated[
     bool,
-    Parameter(negative=(), help="Record each window as a CUDA graph and replay it: same result."),
+    Parameter(
+        negative=(),
+        help="Compile the window first: it takes minutes, and pays for long runs. On a CPU the "
+        "result is the same up to rounding.",
+    ),
 ]
 Config = Annotated[
     Path | None, option("TOML or JSON file with the run's settings; options given here win.")
@@ -180,12 +185,12 @@ def _run(
     json: bool,
 ) -> int:
     """Train, or go on with a training, and save it; the exit code."""
-    if compile and device.type != "cuda":
-        raise InvalidArgument("--compile", True, "only with --device cuda: it records CUDA graphs")
+    if compile and device.type == "cpu":
+        check_compiler()
     if time_limit is not None and not time_limit > 0:
         raise InvalidArgument("--time-limit", time_limit, "a number of seconds > 0")
     folder = check_destination(out or Path("runs") / name_of(config))
-    store = TrainingStore(folder, config, device, init=init)
+    store = TrainingStore(folder, config, device, compile=compile, init=init)
     if init is None and finished(folder, config):
         store.clear()  # a run may have been killed before it did
         _tell(folder, load_checkpoint(folder), json, "was finished before")
@@ -198,7 +203,7 @@ def _run(
             config,
             init,
             device=device,
-            capture=compile,
+            compile=compile,
             progress=listener,
             resume=state,
             keep=store,

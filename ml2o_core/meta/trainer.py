@@ -15,18 +15,18 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ml2o_core.compiled import Program, compiled, place
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.meta.captured import Captured
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.curriculum import Curriculum, Stage
 from ml2o_core.meta.descent import Descent, Layout, clip
 from ml2o_core.meta.state import TrainingState
-from ml2o_core.meta.window import Tensors, WindowProgram, end_of, inputs_of
+from ml2o_core.meta.window import WindowProgram, inputs_of
 from ml2o_core.optimizers.base import Params
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.seeding import generator
-from ml2o_core.unroll import begin
+from ml2o_core.unroll import Carry, begin
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class History:
 class Trained:
     """φ of R replicates after a run. `diverged_at` (R,): the window of divergence, or −1.
 
-    `device` is the kind of device that it was trained on, wherever the parameters are now.
+    `device` is where it was trained (`ml2o_core.compiled.place`), not where the parameters are.
     """
 
     config: TrainConfig
@@ -98,7 +98,7 @@ def train(
     init: Params | None = None,
     *,
     device: torch.device | str = "cpu",
-    capture: bool = False,
+    compile: bool = False,
     progress: Progress | None = None,
     label: str | None = None,
     resume: TrainingState | None = None,
@@ -107,7 +107,8 @@ def train(
     """Run `config` from `init` (by default from φ_0), on `device`.
 
     `init` has the leading axis R of `config.repeats`. The result's parameters stay on `device`.
-    `capture` records each window as a CUDA graph and replays it, with the same result.
+    `compile` compiles the window first (`ml2o_core.compiled`): on a GPU with the same result, on a
+    CPU up to rounding.
 
     A run goes on from the state `resume` of an earlier one, to the last bit as if it had never
     stopped. `keep` is given the state after every window; it must not change it, and must copy what
@@ -117,7 +118,7 @@ def train(
     layout = Layout.of(phi)
     descent = Descent(config.descent, config.learning_rate)
     state = resume or TrainingState.begin(config, descent.begin(layout.join(phi)))
-    run = _Run(config, layout, descent, state, device, capture, progress or Progress())
+    run = _Run(config, layout, descent, state, device, compile, progress or Progress())
     label = label or f"{config.purpose} {config.meta_gradient.name}"
     keep = keep or (lambda state, now: None)
     try:
@@ -143,13 +144,13 @@ class _Run:
         descent: Descent,
         state: TrainingState,
         device: torch.device | str,
-        capture: bool,
+        compile: bool,
         progress: Progress,
     ) -> None:
         self.config, self.layout, self.descent, self.state = config, layout, descent, state
         self.device, self.progress = device, progress
-        self._capture = capture
-        self._programs: dict[str, Callable[[Tensors], Tensors]] = {}
+        self._compile = compile
+        self._programs: dict[str, Program] = {}
         self._problems: Problems | None = None
 
     def window(self) -> None:
@@ -168,7 +169,7 @@ class _Run:
         moved = self.descent.step(state.learner, torch.where(finite.unsqueeze(1), gradient, 0.0))
         state.learner = moved.where(state.alive, state.learner)
         state.record(found["objective"], found["risk"], norm)
-        state.carry = end_of(found)
+        state.carry = Carry.of(found)
         state.left -= 1
         state.window += 1
 
@@ -190,8 +191,8 @@ class _Run:
             stage=torch.tensor(seen.stage, dtype=torch.int64),
         )
         params = {name: v.clone() for name, v in self.layout.split(state.learner.phi).items()}
-        kind = torch.device(self.device).type
-        return Trained(self.config, params, history, state.diverged_at.cpu(), kind)
+        where = place(self.device, self._compile)
+        return Trained(self.config, params, history, state.diverged_at.cpu(), where)
 
     def _before(self, curriculum: Curriculum) -> None:
         """Validate where it is due, and pass to the next stage where one is over."""
@@ -222,7 +223,7 @@ class _Run:
         with self.progress.task("validate", windows) as advance:
             for _ in range(windows):
                 found = program(inputs_of(state.learner.phi, problems.tasks, carry))
-                total, carry = total + found["risk"] / windows, end_of(found)
+                total, carry = total + found["risk"] / windows, Carry.of(found)
                 advance()
         stage.validated(state.learner, total, state.alive)
         state.validations.add(state.window, stage.index, total)
@@ -256,11 +257,11 @@ class _Run:
             dtype=config.dtype,
         )
 
-    def _program(self, name: str, problems: Problems) -> Callable[[Tensors], Tensors]:
+    def _program(self, name: str, problems: Problems) -> Program:
         if name not in self._programs:
             program = WindowProgram(self.config, self.layout, problems.tasks.task_type)
             function = getattr(program, name)
-            self._programs[name] = Captured(function) if self._capture else function
+            self._programs[name] = compiled(function, self.device) if self._compile else function
         return self._programs[name]
 
 

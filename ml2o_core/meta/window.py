@@ -46,8 +46,8 @@ class WindowRisk:
 class WindowProgram:
     """The two things that are done with a window, as functions of named tensors alone.
 
-    So they can be recorded and replayed (`ml2o_core.meta.captured`). `kind` is the type of the
-    tasks, and φ comes and goes as vectors (R, P).
+    So they can be compiled (`ml2o_core.compiled`). `kind` is the type of the tasks, and φ comes and
+    goes as vectors (R, P).
     """
 
     config: TrainConfig
@@ -63,7 +63,7 @@ class WindowProgram:
             "objective": step.objective.detach(),
             "risk": step.at_phi.value.detach(),
             "gradient": self.layout.join(step.gradient).detach(),
-            **_tensors(at_end.end.detach()),
+            **at_end.end.detach().named(),
         }
 
     @torch.no_grad()
@@ -71,23 +71,14 @@ class WindowProgram:
         """`risk` (R,) and the next window's start."""
         risk, params = self._risk(inputs)
         found = risk(params)
-        return {"risk": found.value, **_tensors(found.end)}
+        return {"risk": found.value, **found.end.named()}
 
     def _risk(self, inputs: Tensors) -> tuple[WindowRisk, Params]:
-        carry = end_of(inputs)
+        carry = Carry.of(inputs)
         tasks = TaskBatch(self.kind, under(inputs, "task."), tuple(carry.x.shape[:2]))
         return WindowRisk(self.config, tasks, carry), self.layout.split(inputs["phi"])
 
 
 def inputs_of(phi: Tensor, tasks: TaskBatch, carry: Carry) -> Tensors:
     """The tensors that a window is a function of."""
-    return {"phi": phi, **prefixed("task.", tasks.tensors), **_tensors(carry)}
-
-
-def end_of(tensors: Tensors) -> Carry:
-    """Where the runs stand."""
-    return Carry(tensors["x"], under(tensors, "state."))
-
-
-def _tensors(carry: Carry) -> Tensors:
-    return {"x": carry.x, **prefixed("state.", carry.state)}
+    return {"phi": phi, **prefixed("task.", tasks.tensors), **carry.named()}

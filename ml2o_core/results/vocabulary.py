@@ -136,6 +136,11 @@ class Score(Word):
         "the paper's score: the minimum over the steps of ln (mean objective over the problems)",
     )
     LN_MEAN_OBJECTIVE = "ln mean objective", "ln (mean objective over the problems), at one step"
+    AVERAGE_LN_MEAN_OBJECTIVE = (
+        "average ln mean objective",
+        "the average over the steps, from the first on, of ln (mean objective over the problems): "
+        "how fast a method is, and not only how far it comes",
+    )
     MIN_LN_MEAN_SUBOPTIMALITY = (
         "min ln mean suboptimality",
         "the minimum over the steps of ln (mean of f − f*)",

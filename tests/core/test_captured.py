@@ -28,7 +28,7 @@ def test_a_recorded_training_has_the_bytes_of_another(method: MetaGradient) -> N
         curriculum=Curriculum(lengths=(40, 80)),
     )
     with deterministic():
-        eager, recorded = (train(config, device="cuda", capture=c) for c in (False, True))
+        eager, recorded = (train(config, device="cuda", compile=c) for c in (False, True))
     for name, value in eager.params.items():
         assert torch.equal(value, recorded.params[name])
     for name, value in vars(eager.history).items():
