@@ -20,12 +20,19 @@ def bench(
     size: Annotated[int | None, option("Problems. [default: optima 1280, training 128]")] = None,
     repeats: Annotated[int, option("Runs, of which the median is shown.")] = 5,
     seed: Annotated[int, option("Root of the problems.")] = 0,
+    compile: Annotated[
+        bool, Parameter(negative=(), help="Time the compiled training window too (minutes).")
+    ] = False,
     device: Device = "cpu",
     json: AsJson = False,
 ) -> None:
     """Time a part of the program, and print ratios that come from one run."""
-    time_it = {"optima": _optima, "training": _training}[part]
-    time_it(size, repeats, seed, device, json)
+    if part == "training":
+        _training(size, repeats, seed, compile, device, json)
+        return
+    if compile:
+        raise InvalidArgument("--compile", True, "only with training")
+    _optima(size, repeats, seed, device, json)
 
 
 def _optima(size: int | None, repeats: int, seed: int, device: str, json: bool) -> None:
@@ -52,32 +59,36 @@ def _optima(size: int | None, repeats: int, seed: int, device: str, json: bool) 
     print(f"{found.agreed} of {found.problems} problems agree with every CVXPY solver")
 
 
-def _training(size: int | None, repeats: int, seed: int, device: str, json: bool) -> None:
+def _training(
+    size: int | None, repeats: int, seed: int, compile: bool, device: str, json: bool
+) -> None:
     from analyses.bench_training import bench_training
 
     if device != "cpu":
         raise InvalidArgument("--device", device, "cpu (make gpu times the GPU)")
     with computing(device) as (_, progress):
-        found = bench_training(128 if size is None else size, repeats, seed, progress)
+        problems = 128 if size is None else size
+        found = bench_training(problems, repeats, seed, progress, compile=compile)
     if json:
         print_json({"part": "training"} | asdict(found))
         return
     print_columns(
-        [("meta-gradient", "replicates", "seconds", "JAX", "ratio", "difference")]
+        [("meta-gradient", "replicates", "program", "seconds", "over JAX", "first", "difference")]
         + [
             (
                 case.method,
                 str(case.replicates),
-                f"{case.seconds:.3g}",
-                *(
-                    "–" if value is None else f"{value:.2g}"
-                    for value in (case.jax_seconds, case.ratio, case.difference)
-                ),
+                case.program,
+                f"{case.median:.3g}",
+                "–" if case.ratio is None else f"{case.ratio:.2f}",
+                f"{case.prepared:.3g}",
+                f"{case.difference:.1e}",
             )
             for case in found.cases
         ]
     )
     print(
-        f"one window, {found.problems} problems, medians of {found.runs} runs in turn; ours with "
-        f"one thread, JAX with {found.cores} cores at hand; peer: {found.peer}"
+        f"one window, {found.problems} problems, medians of {found.runs} runs in turn; first: "
+        f"seconds of the first call, compilation included; ours with one thread, JAX with "
+        f"{found.cores} cores at hand; peer: {found.peer}"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ml2o_core.results.row import Row, row_id
 from ml2o_core.results.rows_behaviour import CorrelationRow, RateRow, StageRow
-from ml2o_core.results.rows_devices import ParityRow, SpeedRow
+from ml2o_core.results.rows_devices import CostRow, ParityRow, SpeedRow
 from ml2o_core.results.rows_experiments import (
     ClaimRow,
     CurveRow,
@@ -33,6 +33,7 @@ __all__ = [
     "ClaimRow",
     "ConstantRow",
     "CorrelationRow",
+    "CostRow",
     "CurveRow",
     "FitRow",
     "LoosenessRow",
@@ -66,6 +67,7 @@ ROW_TYPES: dict[str, type[Row]] = {
         FitRow,
         ParityRow,
         SpeedRow,
+        CostRow,
         CurveRow,
     )
 }

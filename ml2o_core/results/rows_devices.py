@@ -90,3 +90,16 @@ class SpeedRow(Row):
         if self.seconds is None and not self.reason:
             raise InvalidArgument("reason", self.reason, "a reason, because there are no seconds")
         return self
+
+
+class CostRow(Row):
+    """What one window of meta-training spends on one kind of operation."""
+
+    table: ClassVar[str] = "costs"
+
+    method: str = column("the meta-gradient")
+    replicates: int = column("R, replicates in one window", ge=1)
+    kind_of_operation: str = column("the kind of operation, or what is around them")
+    seconds: float = column("spent on it in one window", unit="s", ge=0)
+    share: float = column("of the window's time", ge=0, le=1)
+    calls: int | None = column("operations of this kind in one window", default=None, ge=0)

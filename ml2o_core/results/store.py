@@ -28,6 +28,7 @@ from ml2o_core.results.rows import (
     ClaimRow,
     ConstantRow,
     CorrelationRow,
+    CostRow,
     CurveRow,
     FitRow,
     LoosenessRow,
@@ -162,6 +163,11 @@ class Results:
     def speed(self) -> Table[SpeedRow]:
         """Seconds for a window of meta-training."""
         return self.tables["speed"]
+
+    @property
+    def costs(self) -> Table[CostRow]:
+        """Where the seconds of a window go."""
+        return self.tables["costs"]
 
     @property
     def curves(self) -> Table[CurveRow]:
