@@ -5,7 +5,8 @@ Text may hold inline formulas, code and links:
     Text(r"The gap of $\nabla g_T$ stays below the bound ([T = 20](#proposition1/t/20)).")
 
 `$…$` is LaTeX, a pair of backticks is code, `[label](#row id)` is a link to a row of the page, and
-`[label](https://…)` is a citation.
+`[label](https://…)` is a citation, and `[label](run/index.html#row id)` leads to another page, in a
+folder beside this one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class RowTable:
     """Rows as a table, each with an anchor: its id. `columns` maps headings to cells.
 
     A cell is drawn by its type: text, numbers, intervals (`Interval`, `Estimate`), verdicts as
-    badges, tuples of row ids as links. Headings may hold formulas.
+    badges, tuples of row ids as links, a `Text` with its markup. Headings may hold formulas.
     """
 
     caption: str

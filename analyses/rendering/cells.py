@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from analyses.rendering import numerals
-from analyses.rendering.blocks import Cell, Estimate
+from analyses.rendering.blocks import Cell, Estimate, Text
+from analyses.rendering.inline import inline
 from ml2o_core.results import (
     AssumptionVerdict,
     CheckVerdict,
@@ -83,6 +84,8 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
             return numerals.interval(value)
         case Number() | int() | float():
             return numerals.numeral(value)
+        case Text():
+            return inline(value.text, linked)
         case tuple():
             return Markup(", ").join(_row_link(id, linked) for id in value)
         case _:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from analyses.rendering.blocks import Estimate
+from analyses.rendering.blocks import Estimate, Text
 from analyses.rendering.cells import badge, cell, cells, layout
 from ml2o_core.results import (
     AssumptionVerdict,
@@ -59,6 +59,7 @@ def test_bad_news_and_good_news_look_different() -> None:
         (Number.of("1e5000"), "1.000 × 105000"),
         (Interval.at_least(2), "≥ 2.000"),
         ("a <b>", "a <b>"),
+        (Text("to [a run](a/index.html) <b>"), "to a run <b>"),
         (Vacuity.VACUOUS, "vacuous"),
         (Vacuity.INFORMATIVE, "informative"),
         (CheckVerdict.HOLDS, "✓ holds"),

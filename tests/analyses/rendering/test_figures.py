@@ -163,7 +163,7 @@ def test_labels_keep_all_their_digits() -> None:
 
 
 LEAN = 4_000
-"""Bytes for a curve of 500 steps with its band and markers; every point of the band alone takes 17,000."""
+"""Bytes for a curve of 500 steps, its band and markers; the band with every point takes 17,000."""
 
 
 def points(svg: str) -> list[list[tuple[float, float]]]:
