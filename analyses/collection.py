@@ -14,6 +14,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from analyses.provenance import Provenance
 from analyses.publish import PAGE
 from analyses.settings import Profile
 from ml2o_core.errors import InvalidArgument, ML2OError
@@ -52,9 +53,9 @@ def runs_in(folder: Path | str) -> dict[str, Results]:
     for name in _names(Path(folder)):
         try:
             found[name] = Results.load(Path(folder) / name)
-        except ResultsError as error:
+            profile = Provenance.parse(found[name].provenance).settings.profile
+        except (ResultsError, InvalidArgument) as error:
             raise CollectionError(f"run {name}", error) from None
-        profile = found[name].provenance.get("settings", {}).get("profile")
         if name in ORDER and profile != name:
             raise CollectionError(f"run {name}", f"its results are of the profile {profile}")
     return found

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from analyses.collection_runs import Run, first_of, from_run, holding, side_by_side
-from analyses.rendering.blocks import Block, Cell, Estimate, Finding, RowTable, Section, Text
+from analyses.collection_runs import Run, first_of, from_run, holding, profiles, side_by_side
+from analyses.rendering.blocks import Block, Cell, Estimate, Finding, RowTable, Section, Stack, Text
 from ml2o_core.results import ClaimRow, ClaimVerdict, row_id
 
 CENTRAL = row_id("claim", "m-l2o", "tl")
@@ -29,13 +28,13 @@ def findings(runs: Sequence[Run]) -> list[Finding]:
         ]
         text = f"{run.title.capitalize()}: of {len(claims)} claims {counts(claims)}."
         found.append(Finding(text, tuple(row.id for row in decided or claims)))
-    central = {run.name: [c for c in run.results.claims if _is_central(c)] for run in assessing}
-    said = [
-        f"in {run.title}, of {len(central[run.name])} panels {counts(central[run.name])}"
-        for run in assessing
-        if central[run.name]
-    ]
-    if said:
+    central = {
+        run.title: claims
+        for run in profiles(assessing)
+        if (claims := [claim for claim in run.results.claims if _is_central(claim)])
+    }
+    if central:
+        said = (f"in {run}, of {len(rows)} panels {counts(rows)}" for run, rows in central.items())
         found.append(
             Finding(
                 "The central claim, that M-L2O reaches a lower loss than transfer learning (TL): "
@@ -49,16 +48,16 @@ def findings(runs: Sequence[Run]) -> list[Finding]:
 def section(runs: Sequence[Run]) -> Section:
     """A row for every claim; claims that no profile's run holds in a table of their own."""
     beside: Beside = side_by_side(runs, lambda run: run.results.claims, _key)
-    profiles = {run.name for run in runs if run.is_profile}
-    main = {key: rows for key, rows in beside.items() if profiles & set(rows)}
+    named = {run.name for run in runs if run.is_profile}
+    main = {key: rows for key, rows in beside.items() if named & set(rows)}
     apart = {key: rows for key, rows in beside.items() if key not in main}
     blocks: list[Block] = [
         Text(
-            "The effect is the mean over the training seeds of the paired difference of the "
-            "paper's score, a natural logarithm: it is negative where the claim comes out as the "
-            "paper has it. The interval is that of the one comparison (95 %); the verdict is of "
-            "the paired t-test after Holm's correction within the figure, so an interval "
-            "without 0 can go with `undecided`. A dash: the run does not assess the claim."
+            "Under each verdict is its effect, the mean over the training seeds of the paired "
+            "difference of the paper's score, a natural logarithm: it is negative where the claim "
+            "comes out as the paper has it. The interval is that of the one comparison (95 %); the "
+            "verdict is of the paired t-test after Holm's correction within the figure, so an "
+            "interval without 0 can go with `undecided`. A dash: the run does not assess the claim."
         )
     ]
     if main:
@@ -83,10 +82,8 @@ def counts(claims: Iterable[ClaimRow]) -> str:
 def _table(caption: str, runs: Sequence[Run], beside: Beside) -> RowTable:
     columns: dict[str, Cell] = {"claim": "claim", "source": "source"}
     for run in holding(runs, beside):
-        of = partial(from_run, beside, _key, run.name)
-        columns[f"{run.name}: effect"] = of(_effect)
-        columns[f"{run.name}: verdict"] = of(lambda row: row.verdict)
-    return RowTable.of(caption, first_of(beside), columns)
+        columns[run.name] = from_run(beside, _key, run.name, _found)
+    return RowTable.of(caption, first_of(beside), columns, whole=True)
 
 
 def _key(row: ClaimRow) -> tuple[str, str, str]:
@@ -94,8 +91,9 @@ def _key(row: ClaimRow) -> tuple[str, str, str]:
     return row.id, row.claim, row.source
 
 
-def _effect(row: ClaimRow) -> Estimate | None:
-    return None if row.effect is None else Estimate.of(row, "effect")
+def _found(row: ClaimRow) -> Stack:
+    effect = () if row.effect is None else (Estimate.of(row, "effect"),)
+    return Stack((row.verdict, *effect))
 
 
 def _is_central(row: ClaimRow) -> bool:

@@ -60,6 +60,11 @@ class Run:
         return text.replace("](#", f"]({self.page}#")
 
 
+def profiles(runs: Sequence[Run]) -> list[Run]:
+    """The runs that stand for a profile; all of them where none does."""
+    return [run for run in runs if run.is_profile] or list(runs)
+
+
 class RunRow(Row):
     """A run of the collection; made for the joined page and not stored."""
 

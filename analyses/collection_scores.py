@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from analyses.collection_runs import Run, first_of, from_run, holding, short_title, side_by_side
+from analyses.collection_runs import (
+    Run,
+    first_of,
+    from_run,
+    holding,
+    profiles,
+    short_title,
+    side_by_side,
+)
 from analyses.panels import PAPER
 from analyses.rendering.blocks import Block, Bullets, Cell, Estimate, RowTable, Section, Text
 from analyses.settings import Profile
@@ -38,6 +46,7 @@ DIFFERS = {
 
 def central_section(runs: Sequence[Run]) -> Section:
     """What differs between the profiles, what the intervals say, and the paired differences."""
+    runs = profiles(runs)
     rows = {score: side_by_side(runs, partial(_differences, score), _id) for score in SCORES}
     if not any(rows.values()):
         return Section((Text("No run of this collection compares M-L2O with TL or DT."),))
@@ -64,7 +73,7 @@ def central_section(runs: Sequence[Run]) -> Section:
         for run in holding(runs, beside):
             columns[run.name] = from_run(beside, _id, run.name, _estimate)
         caption = f"Paired differences of {SCORES[score]}: mean over the seeds, 95 % interval."
-        blocks.append(RowTable.of(caption, first_of(beside), columns))
+        blocks.append(RowTable.of(caption, first_of(beside), columns, whole=True))
     return Section(tuple(blocks))
 
 
@@ -97,7 +106,7 @@ def _survival(run: Run, matched: Run) -> list[str]:
             kept = sum(_side(there[row.id]) < 0 for row in better)
             found.append(
                 f"By {SHORT[score]}, M-L2O is better than TL in {len(better)} of {len(both)} "
-                f"comparisons under {run.name}; in {kept} of these it is under {matched.name}, too."
+                f"comparisons under {run.name}; under {matched.name} it still is in {kept} of them."
             )
     if in_both and not found:
         found.append(
@@ -154,7 +163,7 @@ def table1_section(runs: Sequence[Run]) -> Section | None:
     for run in holding(runs, beside):
         columns[run.name] = from_run(beside, _place, run.name, _estimate)
     caption = "The paper's score on LASSO: what is printed, and each run's mean and 95 % interval."
-    return Section((RowTable.of(caption, rows, columns),))
+    return Section((RowTable.of(caption, rows, columns, whole=True),))
 
 
 def _scores(run: Run) -> Iterable[ScoreRow]:
