@@ -108,4 +108,7 @@ def _names(folder: Path) -> Sequence[str]:
 
 def _holds_a_run(folder: Path) -> bool:
     """A run that has lost its results is one too: it is damaged, and not to be overlooked."""
-    return any(path.name in (FILE, PAGE) or is_curve_file(path) for path in folder.iterdir())
+    if (folder / FILE).exists():
+        return True
+    left = any(path.name == PAGE or is_curve_file(path) for path in folder.iterdir())
+    return left and not _names(folder)  # a collection has a page and no results of its own

@@ -26,7 +26,7 @@ def findings(runs: Sequence[Run]) -> list[Finding]:
         decided = [
             c for c in claims if c.verdict in (ClaimVerdict.REPRODUCED, ClaimVerdict.REVERSED)
         ]
-        text = f"{run.title.capitalize()}: of {len(claims)} claims {counts(claims)}."
+        text = f"{run.title[:1].upper()}{run.title[1:]}: of {len(claims)} claims {counts(claims)}."
         found.append(Finding(text, tuple(row.id for row in decided or claims)))
     central = {
         run.title: claims
