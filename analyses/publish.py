@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,10 @@ def page_of(results: Results) -> str:
                 page.Part(a.name, a.title, str(a.chapter), a.section(results.of(a.name)))
                 for a in artefacts
             ],
-            vocabularies=[
-                (title, [(label(word), word.meaning) for word in words])
-                for title, words in VOCABULARIES.items()
-            ],
-            provenance=page.Facts("Provenance", _facts(results.provenance)),
+            vocabularies=[(title, words(kind)) for title, kind in VOCABULARIES.items()],
+            provenance=page.Facts("Provenance", facts(results.provenance)),
             configuration=[
-                page.Facts(a.title, _facts(results.configuration[a.name])) for a in artefacts
+                page.Facts(a.title, facts(results.configuration[a.name])) for a in artefacts
             ],
         )
     )
@@ -90,21 +87,31 @@ def page_of(results: Results) -> str:
 
 def _missing(not_run: Mapping[str, str]) -> list[str]:
     """What was not run, a sentence for each reason."""
-    by_reason: dict[str, list[str]] = {}
-    for name, why in not_run.items():
-        by_reason.setdefault(why, []).append(name)
     return [
         f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing: {why}."
-        for why, names in by_reason.items()
+        for why, names in by_reason(not_run).items()
     ]
 
 
-def _facts(values: Any) -> dict[str, Any]:
+def by_reason(not_run: Mapping[str, str]) -> dict[str, list[str]]:
+    """What was not run, reason by reason."""
+    found: dict[str, list[str]] = {}
+    for name, why in not_run.items():
+        found.setdefault(why, []).append(name)
+    return found
+
+
+def words(vocabulary: Iterable[Word]) -> list[tuple[str, str]]:
+    """Words as the page prints them, with their meanings."""
+    return [(label(word), word.meaning) for word in vocabulary]
+
+
+def facts(values: Any) -> dict[str, Any]:
     """JSON values by name, with lists of objects numbered, for the page's fact lists."""
-    facts: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in values.items():
         nested = value
         if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
             nested = {str(index): item for index, item in enumerate(value, start=1)}
-        facts[name.replace("_", " ")] = _facts(nested) if isinstance(nested, dict) else nested
-    return facts
+        found[name.replace("_", " ")] = facts(nested) if isinstance(nested, dict) else nested
+    return found

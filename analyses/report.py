@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from analyses.artefact import Artefact
+from analyses.collection import is_collection, render_collection, runs_in
 from analyses.publish import render
 from analyses.runner import run_artefacts
 from analyses.settings import RunSettings
 from ml2o_core.devices import resolve_device
+from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results
+from ml2o_core.results.store import FILE
 
 
 def report(settings: RunSettings, out: Path | str, progress: Progress | None = None) -> Results:
@@ -32,6 +35,19 @@ def report(settings: RunSettings, out: Path | str, progress: Progress | None = N
     return run_artefacts(chosen, settings, out, progress, left_out=left_out)
 
 
-def rebuild(out: Path | str) -> Path:
-    """Write the page again from the results that are stored in `out`, without running anything."""
-    return render(out)
+def rebuild(folder: Path | str) -> list[Path]:
+    """Write the pages of a run or of a collection again, without running anything.
+
+    They come from the stored results alone: a run's own page, or that of every run of a collection
+    and then the joined one. `InvalidArgument` where `folder` is neither.
+    """
+    folder = Path(folder)
+    if (folder / FILE).exists():
+        return [render(folder)]
+    if not is_collection(folder):
+        raise InvalidArgument(
+            "folder", str(folder), "a folder with a run's results, or with such folders in it"
+        )
+    # All are read before the first page is written: a damaged run leaves every page as it is.
+    runs = runs_in(folder)
+    return [*(render(folder / name) for name in runs), render_collection(folder)]

@@ -42,6 +42,11 @@ COMMANDS = {
         "Run one artefact or several, and write their part of the report.",
         "ml2o run proposition1 --out runs/proposition1",
     ),
+    "rebuild": Command(
+        "reporting:rebuild",
+        "Write the pages of a folder again from its stored results.",
+        "ml2o rebuild reports/quick",
+    ),
     "list": Command(
         "listing:show",
         "List families, rules, methods, statements, artefacts, presets or profiles.",

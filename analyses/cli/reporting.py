@@ -1,4 +1,4 @@
-"""`ml2o report` and `ml2o run`: all artefacts, or some of them."""
+"""`ml2o report`, `run` and `rebuild`: all artefacts, some of them, or their pages alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from analyses.cli.options import option
 from analyses.cli.output import AsJson, print_columns, print_json
 from analyses.progress import terminal_progress
 from analyses.publish import PAGE
+from analyses.report import rebuild as write_pages
 from analyses.report import report as write_report
 from analyses.runner import run_artefacts
 from analyses.settings import RunSettings
@@ -83,6 +84,25 @@ def run(
     with terminal_progress() as progress:
         results = run_artefacts(artefacts, settings, folder, progress)
     return _finish(folder, results, json)
+
+
+def rebuild(
+    folder: Annotated[
+        Path, Parameter(help="A run's folder, or one that holds runs in subfolders.")
+    ],
+    /,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Write the pages of a folder again from its stored results.
+
+    A run has one page; of a folder that holds runs, every run's page is written and the joined one.
+    """
+    pages = [str(page) for page in write_pages(folder)]
+    if json:
+        print_json({"pages": pages})
+    else:
+        print_columns([("page", page) for page in pages])
 
 
 def _finish(folder: Path, results: Results, as_json: bool) -> int:

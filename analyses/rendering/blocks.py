@@ -5,7 +5,8 @@ Text may hold inline formulas, code and links:
     Text(r"The gap of $\nabla g_T$ stays below the bound ([T = 20](#proposition1/t/20)).")
 
 `$…$` is LaTeX, a pair of backticks is code, `[label](#row id)` is a link to a row of the page, and
-`[label](https://…)` is a citation.
+`[label](https://…)` is a citation, and `[label](run/index.html#row id)` leads to another page, in a
+folder beside this one.
 """
 
 from __future__ import annotations
@@ -61,6 +62,13 @@ class Estimate:
         return cls(getattr(row, value), row.lower, row.upper)
 
 
+@dataclass(frozen=True)
+class Stack:
+    """A table cell of several lines: what is narrow beside others that are, too."""
+
+    lines: tuple[Any, ...]
+
+
 Cell = str | Callable[[Any], Any]
 """A column of a table block: the name of a row's column, or a function of the row."""
 
@@ -70,17 +78,26 @@ class RowTable:
     """Rows as a table, each with an anchor: its id. `columns` maps headings to cells.
 
     A cell is drawn by its type: text, numbers, intervals (`Interval`, `Estimate`), verdicts as
-    badges, tuples of row ids as links. Headings may hold formulas.
+    badges, tuples of row ids as links, a `Text` with its markup, a `Stack` line by line. Headings
+    may hold formulas. A long table scrolls in a window of its own, unless it is to be seen `whole`.
     """
 
     caption: str
     rows: tuple[Row, ...]
     columns: Mapping[str, Cell]
+    whole: bool = False
 
     @classmethod
-    def of(cls, caption: str, rows: Iterable[Row], columns: Mapping[str, Cell]) -> RowTable:
+    def of(
+        cls,
+        caption: str,
+        rows: Iterable[Row],
+        columns: Mapping[str, Cell],
+        *,
+        whole: bool = False,
+    ) -> RowTable:
         """The same, from any iterable of rows."""
-        return cls(caption, tuple(rows), columns)
+        return cls(caption, tuple(rows), columns, whole)
 
 
 class Role(StrEnum):

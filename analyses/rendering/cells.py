@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from analyses.rendering import numerals
-from analyses.rendering.blocks import Cell, Estimate
+from analyses.rendering.blocks import Cell, Estimate, Stack, Text
+from analyses.rendering.inline import inline
 from ml2o_core.results import (
     AssumptionVerdict,
     CheckVerdict,
@@ -54,6 +55,8 @@ def layout(column: Sequence[Any], shown: Iterable[Markup]) -> str:
     given = [value for value in column if value is not None]
     if given and all(isinstance(v, (int, float, Number, Interval, Estimate)) for v in given):
         return "number"
+    if any(isinstance(value, Stack) for value in given):
+        return "short"
     longest = max((len(text.striptags()) for text in shown), default=0)
     return "short" if longest <= _SHORT else "long"
 
@@ -83,6 +86,12 @@ def cell(value: Any, linked: Callable[[str], object]) -> Markup:
             return numerals.interval(value)
         case Number() | int() | float():
             return numerals.numeral(value)
+        case Text():
+            return inline(value.text, linked)
+        case Stack():
+            return Markup("<br>").join(cell(line, linked) for line in value.lines)
+        case Estimate():
+            return Markup(" ").join(part for part in numerals.estimate(value) if part)
         case tuple():
             return Markup(", ").join(_row_link(id, linked) for id in value)
         case _:

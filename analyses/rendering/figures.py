@@ -15,6 +15,7 @@ from analyses.rendering import decades
 from analyses.rendering.blocks import LineFigure, Role
 from analyses.rendering.palette import Style, styles
 from analyses.rendering.svg import FONT, STAND_INS, TEXT, element
+from analyses.rendering.thinning import kept_points
 from ml2o_core.results import CurveRow
 
 WIDTH, HEIGHT = 6.0, 4.4
@@ -30,6 +31,9 @@ BAND_SHARE = 0.5
 """How much of the values' span a band may add to the vertical range, on either side."""
 
 _MARKERS_A_LINE = 8
+
+_UNSEEN = 0.2
+"""Points by which the edge of a band may be off; lines are thinned like this by matplotlib."""
 
 
 def drawings(figure: LineFigure) -> dict[str, Markup]:
@@ -56,9 +60,9 @@ def _draw(
     axes.set_facecolor("none")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
+    axes.set_ylim(vertical_range(_sharing(figure, curves)))
     for index, curve in enumerate(curves):
         _line(axes, figure, curve, looks[curve.method], index)
-    axes.set_ylim(vertical_range(_sharing(figure, curves)))
     _horizontal_ticks(axes, figure)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_xlabel(figure.x_label)
@@ -100,15 +104,24 @@ def _line(axes: Axes, figure: LineFigure, curve: CurveRow, style: Style, index: 
     if style.dashes:
         line.set_dashes(style.dashes)
     if curve.lower:
-        axes.fill_between(
-            positions,
-            _floats(curve.lower),
-            _floats(curve.upper),
-            color=colour,
-            alpha=0.18,
-            linewidth=0,
-            zorder=2,
-        )
+        _band(axes, positions, curve, colour)
+
+
+def _band(axes: Axes, positions: Sequence[float], curve: CurveRow, colour: str) -> None:
+    """The area between the curve's ends; matplotlib draws every point of a polygon."""
+    lower, upper = _floats(curve.lower), _floats(curve.upper)
+    low, high = axes.get_ylim()
+    point = (high - low) / (72 * HEIGHT * axes.get_position().height)
+    kept = kept_points(positions, (lower, upper), _UNSEEN * point)
+    axes.fill_between(
+        [positions[at] for at in kept],
+        [lower[at] for at in kept],
+        [upper[at] for at in kept],
+        color=colour,
+        alpha=0.18,
+        linewidth=0,
+        zorder=2,
+    )
 
 
 def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style]) -> None:

@@ -1,4 +1,8 @@
-"""Inline markup: `$formula$`, `code` in backticks, `[label](#row id)` and `[label](https://…)`."""
+"""Inline markup: `$formula$`, `code` in backticks, and links.
+
+`[label](#row id)`, `[label](https://…)`, and, to a page in a folder below this one's,
+`[label](run/index.html#row id)`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from ml2o_core.errors import InvalidArgument
 _TOKEN = re.compile(
     r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\[(?P<label>[^\]]+)\]\((?P<target>[^)\s]+)\)"
 )
+_PAGE_BELOW = re.compile(r"(?:(?!\.{1,2}/)[\w.~%-]+/)+index\.html(?:#.+)?")
 
 
 def inline(text: str, linked: Callable[[str], object]) -> Markup:
@@ -41,6 +46,6 @@ def _plain(text: str) -> Markup:
 def _link(label: Markup, target: str, linked: Callable[[str], object]) -> Markup:
     if target.startswith("#"):
         linked(target[1:])
-    elif not target.startswith("https://"):
-        raise InvalidArgument("link", target, "#row-id or https://…")
+    elif not target.startswith("https://") and not _PAGE_BELOW.fullmatch(target):
+        raise InvalidArgument("link", target, "#row-id, https://… or folder/index.html#row-id")
     return Markup('<a href="{}">{}</a>').format(target, label)

@@ -173,7 +173,7 @@ class _Writer:
             caption=self.text(table.caption),
             headings=headings,
             body=body,
-            tall=len(body) > TALL,
+            tall=len(body) > TALL and not table.whole,
         )
 
     def lines(self, figure: LineFigure) -> Markup:

@@ -34,6 +34,15 @@ _TAG = re.compile(r"<[^>]+>")
 _DIGITS = re.compile(r"(\d\.\d\d)\d+")
 """In a tag, a hundredth of a point is enough; what is written as text keeps its digits."""
 
+_POLYLINE = re.compile(r'\bd="([-ML\d\s.z]{160,})"')
+"""A path of many straight lines: a curve or a band, and none of the markers."""
+
+_MARKERS = re.compile(
+    r'<g( clip-path="[^"]*")?>\s*'
+    r'(<use [^>]*? style="([^"]*)"/>\s*(?:<use [^>]*? style="\3"/>\s*)+)</g>'
+)
+"""The markers of a line, which all look the same."""
+
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
@@ -83,7 +92,11 @@ def _embed(svg: str, prefix: str, title: str, description: str) -> Markup:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    svg = _POLYLINE.sub(_lean_path, svg)
     svg = _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag.group()), svg)
+    svg = _without_unused_ids(svg)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
+    svg = _MARKERS.sub(_one_style, svg)
     for stand_in, variable in _VARIABLES.items():
         svg = svg.replace(stand_in, variable)
     view = re.search(r'viewBox="[^"]+"', svg)
@@ -95,3 +108,43 @@ def _embed(svg: str, prefix: str, title: str, description: str) -> Markup:
         f'<desc id="{prefix}-desc">{escape(description)}</desc>'
     )
     return Markup(head + svg[svg.index(">") + 1 :].strip())
+
+
+def _lean_path(path: re.Match[str]) -> str:
+    """The same points in whole tenths of a point, each as the way from the one before."""
+    parts: list[str] = []
+    drawing, x, y = False, 0, 0
+    for command, *ends in re.findall(r"([MLz])(?: (\S+) (\S+))?", path[1]):
+        if command == "z":
+            parts.append("z")
+            continue
+        # Differences of rounded positions add up to them: nothing drifts.
+        to_x, to_y = (round(10 * float(end)) for end in ends)
+        if command == "M":
+            parts.append(f"M{_tenths(to_x)} {_tenths(to_y)}")
+            drawing = False
+        elif (to_x, to_y) != (x, y):
+            way = f"{_tenths(to_x - x)} {_tenths(to_y - y)}".replace(" -", "-")
+            joint = "" if way.startswith("-") else " "
+            parts.append(f"{joint}{way}" if drawing else f"l{way}")
+            drawing = True
+        x, y = to_x, to_y
+    return f'd="{"".join(parts)}"'
+
+
+def _tenths(number: int) -> str:
+    """A number of tenths as SVG's shortest decimal: -.5, 3, 12.4."""
+    return f"{number / 10:.1f}".removesuffix(".0").replace("0.", ".", int(abs(number) < 10))
+
+
+def _without_unused_ids(svg: str) -> str:
+    """Matplotlib names every group; only what is referred to needs its name."""
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    return re.sub(r' id="([^"]+)"', lambda named: named.group() if named[1] in used else "", svg)
+
+
+def _one_style(markers: re.Match[str]) -> str:
+    """The style of the markers on their group."""
+    clip, uses, style = markers.groups()
+    plain = uses.replace(f' style="{style}"', "")
+    return f'<g{clip or ""} style="{style}">{plain}</g>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -37,6 +38,7 @@ from ml2o_core.results import (
 )
 from ml2o_core.spec import Spec
 
+from .collection_demo import two_profiles
 from .pieces_demo import Squares
 
 ROLES = {
@@ -235,3 +237,9 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> type[Squares]:
     monkeypatch.setattr(Squares, "name", "squares")
     monkeypatch.setattr(Artefact, "registry", classmethod(lambda cls: {"squares": Squares}))
     return Squares
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A collection: the profiles paper and matched, and a sweep."""
+    return two_profiles(tmp_path / "two")

@@ -45,7 +45,7 @@ def test_the_page_is_rebuilt_from_the_folder_alone_byte_for_byte(
         raise AssertionError("a rebuild must not run anything")
 
     monkeypatch.setattr(demo, "run", rerun)
-    assert rebuild(tmp_path) == tmp_path / "index.html"
+    assert rebuild(tmp_path) == [tmp_path / "index.html"]
     assert (tmp_path / "index.html").read_bytes() == first
     rebuild(tmp_path)
     assert (tmp_path / "index.html").read_bytes() == first

@@ -86,7 +86,7 @@ EVALUATE = "--family lasso --steps 2"
 
 CASES = {
     # the command line itself
-    "lst": "command: got 'lst'; allowed: report, run, list, bound, check-statement, "
+    "lst": "command: got 'lst'; allowed: report, run, rebuild, list, bound, check-statement, "
     "train, adapt, evaluate, bench, doctor",
     "list": "KIND: got nothing; allowed: families, rules,",
     "list familes": "KIND: got 'familes'; allowed: families, rules,",
@@ -172,6 +172,10 @@ CASES = {
     "run proposition1 --out nan.py/x": "out: got 'nan.py/x'; allowed: a folder that can be made",
     "run proposition1 --repeats 0 --out out": "repeats: got 0; allowed: greater than or equal to 1",
     "run proposition1 --out dangling": "out: got 'dangling'; allowed: a folder that can be made",
+    "rebuild": "FOLDER: got nothing; allowed: a path",
+    "rebuild precious": "folder: got 'precious'; allowed: a folder with a run's results, or with",
+    "rebuild absent": "folder: got 'absent'; allowed: a folder with a run's results, or with",
+    "rebuild nan.py": "folder: got 'nan.py'; allowed: a folder with a run's results, or with",
     "report --time-limit -1": "time_limit: got -1.0; allowed: greater than 0",
 }
 

@@ -1,4 +1,4 @@
-"""`ml2o report` and `ml2o run`: where they write, what they say, and the exit code."""
+"""`ml2o report`, `run` and `rebuild`: where they write, what they say, and the exit code."""
 
 from __future__ import annotations
 
@@ -152,3 +152,42 @@ def test_an_artefact_that_a_preset_lacks_is_bad_input(ml2o: Program) -> None:
     answer = ml2o("run sample --preset paper")
     assert (answer.code, len(answer.err.splitlines())) == (2, 1)
     assert "preset: got 'paper'; allowed: quick" in answer.err
+
+
+def test_rebuild_writes_a_runs_page_again(ml2o: Program) -> None:
+    ml2o("run sample --out out")
+    page = Path("out/index.html")
+    first = page.read_bytes()
+    page.unlink()
+    answer = ml2o("rebuild out")
+    assert (answer.code, answer.out) == (0, "page  out/index.html\n")
+    assert page.read_bytes() == first
+
+
+def test_rebuild_writes_every_page_of_a_collection_and_the_joined_one(ml2o: Program) -> None:
+    ml2o("run sample --out all/matched")
+    ml2o("run sample --out all/again --seed 3")
+    assert not Path("all/index.html").exists()
+    answer = json.loads(ml2o("rebuild all --json").out)
+    pages = ["all/matched/index.html", "all/again/index.html", "all/index.html"]
+    assert answer == {"pages": pages}
+    assert "seed 3" in Path("all/again/index.html").read_text()
+    assert "again/index.html" in Path("all/index.html").read_text()
+
+
+def test_rebuild_names_the_damaged_run(ml2o: Program) -> None:
+    ml2o("run sample --out all/matched")
+    Path("all/matched/results.json").write_text("{")
+    answer = ml2o("rebuild all")
+    assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1)
+    assert answer.err.startswith("ml2o: run matched: results results.json: not readable")
+
+
+def test_a_run_does_not_replace_a_collection(ml2o: Program) -> None:
+    ml2o("run sample --out all/matched")
+    ml2o("rebuild all")
+    before = ml2o.files()
+    answer = ml2o("run sample --out all")
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert "out: got 'all'; allowed: a folder that is new, empty, or an earlier run's" in answer.err
+    assert ml2o.files() == before

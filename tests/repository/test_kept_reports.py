@@ -9,7 +9,9 @@ import pytest
 from ml2o_core.results import OptimumRow, Results
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
-KEPT = sorted({path.parent.name for path in REPORTS.glob("*/results.json")} - {"quick"})
+KEPT = sorted(
+    {str(path.parent.relative_to(REPORTS)) for path in REPORTS.rglob("results.json")} - {"quick"}
+)
 
 
 def without_reference(results: Results) -> list[str]:

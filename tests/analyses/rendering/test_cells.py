@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from analyses.rendering.blocks import Estimate
+from analyses.rendering.blocks import Estimate, Stack, Text
 from analyses.rendering.cells import badge, cell, cells, layout
 from ml2o_core.results import (
     AssumptionVerdict,
@@ -59,6 +59,7 @@ def test_bad_news_and_good_news_look_different() -> None:
         (Number.of("1e5000"), "1.000 × 105000"),
         (Interval.at_least(2), "≥ 2.000"),
         ("a <b>", "a <b>"),
+        (Text("to [a run](a/index.html) <b>"), "to a run <b>"),
         (Vacuity.VACUOUS, "vacuous"),
         (Vacuity.INFORMATIVE, "informative"),
         (CheckVerdict.HOLDS, "✓ holds"),
@@ -93,3 +94,14 @@ def test_estimates_take_two_columns() -> None:
 )
 def test_columns_are_laid_out_by_what_they_hold(column: list[Any], kind: str) -> None:
     assert layout(column, cells(column, set().add)[0]) == kind
+
+
+def test_a_stack_is_one_column_of_narrow_lines() -> None:
+    stack = Stack((ClaimVerdict.REVERSED, Estimate(1.0, 0.5, 1.5)))
+    (column,) = cells([stack, None], set().add)
+    lines = [Markup(line).striptags() for line in column[0].split("<br>")]
+    assert lines == ["✗ reversed", "1.00 [0.50, 1.50]"]
+    assert column[1].striptags() == "–"
+    assert layout([stack, None], column) == "short"
+    without = cell(Stack((ClaimVerdict.UNDECIDED, Estimate(None, None, None))), set().add)
+    assert without.endswith("–</span>")

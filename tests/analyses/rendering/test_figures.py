@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,7 +117,8 @@ def over(x: Sequence[float], values: Sequence[float | None]) -> CurveRow:
 
 def places(svg: str) -> list[float]:
     """Horizontal positions of the markers."""
-    return [float(x) for x in re.findall(r'<use [^>]*x="([\d.]+)"[^>]*var\(--vermillion', svg)]
+    (markers,) = re.findall(r'<g [^>]*style="[^"]*var\(--vermillion[^>]*>(.*?)</g>', svg, re.DOTALL)
+    return [float(x) for x in re.findall(r'<use [^>]*x="([\d.]+)"', markers)]
 
 
 def test_a_curve_over_a_real_quantity_stands_at_its_positions() -> None:
@@ -158,6 +160,51 @@ def test_labels_keep_all_their_digits() -> None:
     made = drawings(figure(over([0.0625, 0.064], [1.0005, 1.002])))["p"]
     assert {"0.0627", "1.00050"} <= set(texts(made))
     assert not re.search(r'[ "]\d+\.\d{3,}[ "]', made)
+
+
+LEAN = 4_000
+"""Bytes for a curve of 500 steps, its band and markers; the band with every point takes 17,000."""
+
+
+def points(svg: str) -> list[list[tuple[float, float]]]:
+    """The corners of the long paths of straight lines, put back from their differences."""
+    found = []
+    for path in re.findall(r'\bd="(M[-\d. ]+l[-\d. z]+)"', svg):
+        start, ways = path.rstrip("z")[1:].split("l")
+        numbers = [float(n) for n in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", ways)]
+        corners = [tuple(map(float, start.split()))]
+        for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
+            corners.append((corners[-1][0] + dx, corners[-1][1] + dy))
+        found.append(corners)
+    return found
+
+
+def test_a_long_curve_with_its_band_is_a_small_drawing_with_its_ends() -> None:
+    """On the way down a curve is smooth; both edges of its band and its two ends are kept."""
+    falls = [3 * 0.99**step for step in range(501)]
+    below, above = [v - 0.2 for v in falls], [v + 0.1 * (1 + v) for v in falls]
+    long = curve("p", "a", falls, lower=tuple(below), upper=tuple(above))
+    (svg,) = drawings(figure(long)).values()
+    (axes,) = drawings(figure(curve("p", "a", [3, 3 * 0.99**500]))).values()
+    assert len(svg) - len(axes) < LEAN
+    band, line = points(svg)
+    assert (line[0][0], line[-1][0]) == pytest.approx((min(band)[0], max(band)[0]))
+    low, high = vertical_range([long])
+    heights = [min(y for _, y in line), max(y for _, y in line)]
+    scale = (heights[1] - heights[0]) / (falls[0] - falls[-1])
+    # A tenth of a point each way, of some 250.
+    for x, ends in ((line[0][0], (below[0], above[0])), (line[-1][0], (below[-1], above[-1]))):
+        edge = sorted(y for at, y in band if at == pytest.approx(x))
+        assert (edge[-1] - edge[0]) / scale == pytest.approx(ends[1] - ends[0], abs=0.2 / scale)
+    assert low < below[-1]
+    assert above[0] < high
+
+
+def test_noise_makes_a_drawing_no_larger_than_a_few_bytes_a_step() -> None:
+    noise = [float(value) for value in np.random.default_rng(0).normal(size=501)]
+    ends = {"lower": tuple(v - 1 for v in noise), "upper": tuple(v + 1 for v in noise)}
+    (svg,) = drawings(figure(curve("p", "a", noise, **ends))).values()
+    assert len(svg) < 501 * 3 * 10 + 10_000
 
 
 def test_panels_share_their_range_unless_each_has_its_own() -> None:

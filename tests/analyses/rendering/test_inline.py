@@ -37,7 +37,22 @@ def test_a_hyphen_before_a_number_is_a_minus(text: str, shown: str) -> None:
     assert inline(text, set().add) == shown
 
 
-@pytest.mark.parametrize("target", ["javascript:alert(1)", "http://a.org", "page.html"])
+def test_a_page_in_a_folder_below_is_a_link_and_no_row_of_this_page() -> None:
+    heard: set[str] = set()
+    made = inline("[there](a%20b/index.html#demo/t=1) and [all](c/index.html)", heard.add)
+    assert made == (
+        '<a href="a%20b/index.html#demo/t=1">there</a> and <a href="c/index.html">all</a>'
+    )
+    assert heard == set()
+
+
+OTHERS = [
+    *("javascript:alert(1)", "http://a.org", "page.html", "index.html"),
+    *("../index.html", "a/../index.html", "/a/index.html", "https:/index.html"),
+]
+
+
+@pytest.mark.parametrize("target", OTHERS)
 def test_other_links_are_refused(target: str) -> None:
     with pytest.raises(InvalidArgument, match="link"):
         inline(f"[here]({target})", set().add)
