@@ -106,7 +106,7 @@ class ConvergenceArtefact(TrainedArtefact):
         scored = {panel.label: scored_of(frame) for panel, frame in frames}
         found = training_rows(self.name, pretrained)
         for _, frame in frames:
-            found += [_thinned(row) for row in rows_of(frame, self.name)]
+            found += [thinned(row) for row in rows_of(frame, self.name)]
         for panel in config.panels:
             found += difference_rows(self.name, config.plan.meta.family, panel)
         if len(config.panels) >= RANKED_PANELS:
@@ -161,7 +161,7 @@ class ConvergenceArtefact(TrainedArtefact):
         return convergence_page.section(self.name, results, self.tasks, further)
 
 
-def _thinned(row: Row) -> Row:
+def thinned(row: Row) -> Row:
     """A curve at fewer of its steps; another row as it is."""
     if not isinstance(row, CurveRow):
         return row

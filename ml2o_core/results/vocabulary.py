@@ -45,9 +45,16 @@ class CheckVerdict(Word):
 class ClaimVerdict(Word):
     """What came of a claim of the paper."""
 
-    REPRODUCED = "reproduced", "the effect has the claimed sign, and its interval excludes zero"
-    REVERSED = "reversed", "the effect has the opposite sign, and its interval excludes zero"
-    UNDECIDED = "undecided", "the effect's interval contains zero"
+    REPRODUCED = (
+        "reproduced",
+        "the effect has the claimed sign, and differs from zero after Holm's correction in its "
+        "figure",
+    )
+    REVERSED = (
+        "reversed",
+        "the effect has the opposite sign, and differs from zero after Holm's correction",
+    )
+    UNDECIDED = "undecided", "no difference from zero is shown after Holm's correction"
     NOT_ASSESSED = "not assessed", "this run is too small to say anything about the claim"
 
 

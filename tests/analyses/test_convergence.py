@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from analyses import profiles
-from analyses.convergence import ConvergenceArtefact
+from analyses.convergence import ConvergenceArtefact, thinned
 from analyses.figure2 import Figure2
 from analyses.figure4 import Figure4
 from analyses.figure_a5a import FigureA5a
 from analyses.figure_a5b import FigureA5b, between
-from analyses.panels import Scored
+from analyses.panels import PAPER, Scored
 from analyses.profiles import Size
 from analyses.runner import run_artefacts
 from analyses.settings import Preset, RunSettings
@@ -26,6 +26,7 @@ from ml2o_core.meta.config import TrainConfig
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow
+from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 
 TINY = Size(windows=3, repeats=2, batch_size=3, test_steps=4, test_size=3, lengths=(20, 40))
@@ -107,12 +108,13 @@ def by_panel(artefact: ConvergenceArtefact) -> dict[str, Scored]:
             name: np.array([1.0, 2.0]) + k + (0 if name == "dt" else p / 100)
             for k, name in enumerate(names)
         }
-        found[panel.label] = Scored(score, dict.fromkeys(names, np.array([True, True])))
+        everyone = dict.fromkeys(names, np.array([True, True]))
+        found[panel.label] = Scored(dict.fromkeys(Score, score), everyone)
     return found
 
 
 def test_the_claims_of_table_1() -> None:
-    found = Table1().claims(by_panel(Table1()))
+    found = Table1().claims(SETTINGS, by_panel(Table1()))
     pairs = {tuple(claim.id.split("/")[-2:]) for claim in found}
     assert {("dt", "tl"), ("tl", "m-l2o"), ("m-l2o", "tl"), ("m-l2o", "dt")} <= pairs
     assert len(found) == len({claim.id for claim in found}) == 2 * 2 + 3 * 2 + 5 * 3
@@ -122,16 +124,66 @@ def test_a_claim_compares_the_seeds_that_both_methods_have() -> None:
     found = by_panel(Figure2())
     here = found["σ = 50"]
     lacking = {**here.counted, "tl": np.array([False, True])}
-    found["σ = 50"] = Scored(here.score, lacking)
+    found["σ = 50"] = Scored(here.scores, lacking)
     claim = Figure2().order_claim("σ = 50", "m-l2o", "tl", found)
-    assert claim.better.tolist() == here.score["m-l2o"][1:].tolist()
-    assert claim.worse.tolist() == here.score["tl"][1:].tolist()
+    assert claim.better.tolist() == here.scores[PAPER]["m-l2o"][1:].tolist()
+    assert claim.worse.tolist() == here.scores[PAPER]["tl"][1:].tolist()
+
+
+def test_a_claim_about_speed_compares_another_score() -> None:
+    found = by_panel(Figure2())
+    here = found["σ = 50"]
+    speed = Score.AVERAGE_LN_MEAN_OBJECTIVE
+    faster = {"m-l2o": np.array([-7.0, -8.0]), "tl": np.array([3.0, 4.0])}
+    scores = {**here.scores, speed: {**here.scores[speed], **faster}}
+    found["σ = 50"] = Scored(scores, here.counted)
+    claims = {claim.id: claim for claim in Figure2().claims(SETTINGS, found)}
+    claim = claims["figure2/σ=50/claim/m-l2o/tl/average-ln-mean-objective"]
+    assert (claim.better.tolist(), claim.worse.tolist()) == ([-7, -8], [3, 4])
+    assert "converges faster" in claim.text
+    plain = claims["figure2/σ=50/claim/m-l2o/tl"]
+    assert plain.better.tolist() == here.scores[PAPER]["m-l2o"].tolist()
+
+
+def test_figures_2_and_table_1_share_their_panels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two of Table 1's five are Figure 2's, and a row differs by the artefact's name alone."""
+    first = run_artefacts(["figure2"], SETTINGS, tmp_path)
+    compared = counted(monkeypatch, "analyses.panels", "compare_panel")
+    second = run_artefacts(["table1"], SETTINGS, tmp_path)
+    assert len(compared) == 3
+    scores = {row.id: row for row in second.scores}
+    for row in first.scores:
+        other = scores[row.id.replace("figure2", "table1", 1)]
+        assert other.with_changes(id=row.id, artefact=row.artefact) == row
+
+
+def test_stored_curves_have_fewer_steps_and_the_same_values() -> None:
+    steps = tuple(range(41))
+    curve = CurveRow(
+        id="figure2/curve",
+        artefact="figure2",
+        panel="p",
+        method="m",
+        quantity="q",
+        step=steps,
+        estimate=tuple(float(s * s) for s in steps),
+        lower=tuple(float(s) for s in steps),
+        upper=tuple(float(s**3) for s in steps),
+    )
+    found = thinned(curve)
+    assert isinstance(found, CurveRow)
+    assert found.step == (*range(21), 25, 30, 35, 40)
+    assert found.estimate == tuple(float(s * s) for s in found.step)
+    assert found.upper == tuple(float(s**3) for s in found.step)
 
 
 def test_figure_4_compares_across_its_panels() -> None:
     found = by_panel(Figure4())
-    across = [claim for claim in Figure4().claims(found) if "when adapted to" in claim.text]
-    near, far = (found[f"adapted to σ = {sigma}"].score for sigma in (10, 100))
+    claims = Figure4().claims(SETTINGS, found)
+    across = [claim for claim in claims if "when adapted to" in claim.text]
+    near, far = (found[f"adapted to σ = {sigma}"].scores[PAPER] for sigma in (10, 100))
     assert [(c.better.tolist(), c.worse.tolist()) for c in across] == [
         (near["m-l2o"].tolist(), far["m-l2o"].tolist()),
         (far["tl"].tolist(), near["tl"].tolist()),
