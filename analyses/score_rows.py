@@ -97,10 +97,10 @@ def _row(
     )
 
 
-def decided(differences: Iterable[ScoreRow], name: Callable[[ScoreRow], str]) -> str:
-    """Which intervals exclude 0, and on which side, in words: "lower for α = 0.01; …".
+def decided(differences: Iterable[ScoreRow], name: Callable[[ScoreRow], str], phrase: str) -> str:
+    """Which intervals exclude 0, and on which side, in words: "lower for α = 0.1, 0.3; higher …".
 
-    `name` says what a difference is of.
+    `name` says which difference a row is ("0.1"), and `phrase` holds several ("for α = {}").
     """
     lower, higher, neither, missing = [], [], [], []
     for row in differences:
@@ -113,12 +113,12 @@ def decided(differences: Iterable[ScoreRow], name: Callable[[ScoreRow], str]) ->
         else:
             neither.append(name(row))
     said = [
-        f"{what} for {', '.join(names)}"
+        f"{what} {phrase.format(', '.join(names))}"
         for what, names in (
             ("lower", lower),
             ("higher", higher),
-            ("undecided (the interval contains 0)", neither),
-            ("unknown (no replicate is left)", missing),
+            ("undecided", neither),
+            ("unknown, as no replicate is left,", missing),
         )
         if names
     ]

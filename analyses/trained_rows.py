@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from analyses.curvature import top_curvature
+from analyses.rendering.blocks import Cell
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.results import ConstantRow, EndMethod, FitRow, Interval, row_id
+
+FIT_COLUMNS: dict[str, Cell] = {
+    "training": "method",
+    "procedure": "how",
+    "windows": "windows",
+    "replicates": "repeats",
+    "diverged": "diverged",
+    "clipped": "clipped_share",
+}
+"""A table of trainings."""
 
 
 def fit_row(artefact: str, name: str, run: Trained) -> FitRow:

@@ -19,7 +19,7 @@ from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
-from analyses.trained_rows import curvature_rows, fit_row, least
+from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
 from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained
@@ -123,14 +123,7 @@ class Training(TrainedArtefact):
                 RowTable.of(
                     "The trainings.",
                     results.fits,
-                    {
-                        "training": "method",
-                        "procedure": "how",
-                        "windows": "windows",
-                        "replicates": "repeats",
-                        "diverged": "diverged",
-                        "clipped": "clipped_share",
-                    },
+                    FIT_COLUMNS,
                 ),
                 *figures,
                 Text(

@@ -56,14 +56,14 @@ class Trainings:
             self._found[name] = self._load(name, config) or self._train(name, config)
         return self._found[name].to(self._device)
 
-    def several(self, configs: Sequence[TrainConfig], workers: int = WORKERS) -> list[Trained]:
-        """φ after each of `configs`; the missing ones are trained side by side.
+    def several(self, configs: Sequence[TrainConfig], workers: int | None = None) -> list[Trained]:
+        """φ after each of `configs`; the missing ones are trained side by side, by `WORKERS`.
 
         That takes a CPU and a folder: otherwise they are trained one after the other. What they end
         at does not depend on `workers`.
         """
         if self.folder is not None and self._device.type == "cpu":
-            self._train_apart(self.folder, configs, workers)
+            self._train_apart(self.folder, configs, workers or WORKERS)
         return [self.get(config) for config in configs]
 
     def _train_apart(self, folder: Path, configs: Sequence[TrainConfig], workers: int) -> None:
