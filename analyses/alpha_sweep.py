@@ -6,7 +6,7 @@ The paper does not state its α. Run it alone with `python -m analyses.alpha_swe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -31,7 +31,7 @@ from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
 ALPHAS = (1e-4, 10**-3.5, 1e-3, 10**-2.5, 1e-2, 10**-1.5, 1e-1)
-TL, M_L2O = METHODS["tl"].label, METHODS["m-l2o"].label
+TL, M_L2O = "TL", METHODS["m-l2o"].label
 PREFIX = f"{M_L2O}, α = "
 
 
@@ -150,7 +150,8 @@ class AlphaSweep(TrainedArtefact):
             )
             found.append(Finding(text, tuple(row.id for row in rows)))
         found.append(_divergence(results))
-        steep = [row for row in results.constants if _is_too_long(row)]
+        exact = _exact(results)
+        steep = [row for row in results.constants if exact(row) * least(row) > 1]
         if steep:
             alphas = ", ".join(dict.fromkeys(_alpha(row.subject) for row in steep))
             found.append(
@@ -163,6 +164,7 @@ class AlphaSweep(TrainedArtefact):
         return found
 
     def section(self, results: Results) -> Section:
+        exact = _exact(results)
         figures = [
             LineFigure(
                 id=f"{self.name}-{key}",
@@ -185,10 +187,10 @@ class AlphaSweep(TrainedArtefact):
             (
                 Text(
                     r"M-L2O is trained with the profile's meta-gradient and several inner steps "
-                    r"$\alpha$, then adapted to LASSO and tested on it. TL is trained without an "
-                    r"inner step: that is what the exact meta-gradient becomes at $\alpha = 0$. "
-                    "All see the same adaptation and test tasks. Each point is the mean over the "
-                    "training seeds that did not diverge there."
+                    r"$\alpha$, then adapted to LASSO and tested on it. TL (transfer learning) is "
+                    r"trained without an inner step: at $\alpha = 0$ the exact meta-gradient is "
+                    "that of plain training. All see the same adaptation and test tasks. Each "
+                    "point is the mean over the training seeds that did not diverge there."
                 ),
                 *figures,
                 RowTable.of(
@@ -216,8 +218,8 @@ class AlphaSweep(TrainedArtefact):
                     {
                         "training": "subject",
                         r"$\lambda_{\max}$ at least": "value",
-                        r"$1/\alpha$": _inverse,
-                        r"$\alpha \lambda_{\max}$ at least": _product,
+                        r"$1/\alpha$": lambda row: 1 / exact(row) if exact(row) else None,
+                        r"$\alpha \lambda_{\max}$ at least": lambda row: exact(row) * least(row),
                     },
                 ),
             )
@@ -234,17 +236,10 @@ def _alpha(subject: str) -> str:
     return name.removeprefix(PREFIX) if name.startswith(PREFIX) else "0"
 
 
-def _inverse(row: ConstantRow) -> float | None:
-    alpha = float(_alpha(row.subject))
-    return 1 / alpha if alpha else None
-
-
-def _product(row: ConstantRow) -> float:
-    return float(_alpha(row.subject)) * least(row)
-
-
-def _is_too_long(row: ConstantRow) -> bool:
-    return _product(row) > 1
+def _exact(results: Results) -> Callable[[ConstantRow], float]:
+    """The α of a training, not rounded as in its name: the curves have it."""
+    alphas = {_alpha(method(alpha)): alpha for row in results.curves for alpha in row.positions}
+    return lambda row: alphas.get(_alpha(row.subject), 0.0)
 
 
 def _divergence(results: Results) -> Finding:

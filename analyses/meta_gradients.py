@@ -32,7 +32,7 @@ from ml2o_core.results import ClaimRow, Results, Row, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict
 from ml2o_core.spec import Spec
 
-TL, M_L2O = METHODS["tl"].label, METHODS["m-l2o"].label
+TL, M_L2O = "TL", METHODS["m-l2o"].label
 OWN_TASKS = f"{TL} on its own tasks"
 SOURCE = "beyond the paper (Section 5.2 ④)"
 
@@ -109,8 +109,12 @@ class MetaGradients(TrainedArtefact):
             f"Of {len(claims)} differences to TL that was trained on the same tasks with the same "
             f"budget, {len(apart) or 'none'} differ from 0 after Holm's correction"
         )
-        said = f": {'; '.join(map(_difference, apart))}." if apart else "."
-        return [Finding(text + said, tuple(row.id for row in apart or claims))]
+        effects = [row.effect for row in claims if row.effect is not None]
+        if apart:
+            text += f": {'; '.join(map(_difference, apart))}"
+        elif effects:
+            text += f"; they lie between {min(effects):+.2f} and {max(effects):+.2f}"
+        return [Finding(f"{text}.", tuple(row.id for row in apart or claims))]
 
     def section(self, results: Results) -> Section:
         return Section(
@@ -120,8 +124,9 @@ class MetaGradients(TrainedArtefact):
                     "weights; the rules are then adapted to LASSO and tested on it alike. In the "
                     "profiles `paper` and `released` all have as many windows; in `matched` they "
                     "have as many evaluations of the gradient, so that one which needs four of "
-                    "them has a quarter of the windows of plain training. TL is plain training; "
-                    "where the profile trains TL on tasks of its own, that is shown as well."
+                    "them has a quarter of the windows of plain training. TL (transfer learning) "
+                    "is plain training; where the profile trains TL on tasks of its own, that is "
+                    "shown as well."
                 ),
                 claim_table(
                     "Is any of them ahead of plain training? The paper's score, paired over the "
