@@ -14,11 +14,9 @@ file holds, in the order of `pieces`, even if no file was written.
 from __future__ import annotations
 
 import re
-import warnings
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -29,15 +27,13 @@ from analyses.artefact import Artefact
 from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.provenance import PROGRAM
 from analyses.settings import RunSettings
+from analyses.side_by_side import side_by_side
 from ml2o_core.devices import deterministic, resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
 from ml2o_core.results import Row
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.=_-]*")
-
-IDLE = 20.0
-"""Seconds after which an idle worker ends: so long it may outlive a run that was killed."""
 
 
 class PiecewiseArtefact(Artefact):
@@ -73,9 +69,11 @@ class PiecewiseArtefact(Artefact):
         """Compute the pieces that are not in `kept`, keep each one, and gather all of them."""
         names, there = self.names(settings), kept.names()
         missing = [name for name in names if name not in there]
+        calls = [(self, settings, name) for name in missing]
+        workers = min(self.workers(settings), len(missing))
         with (
             progress.task(f"{self.name}: pieces", len(missing)) as advance,
-            _computed(self, settings, missing) as finished,
+            side_by_side(_piece, calls, workers) as finished,
         ):
             for name, content in finished:
                 kept.save(name, content)
@@ -105,33 +103,6 @@ class PiecewiseArtefact(Artefact):
         names = self.names(settings)
         done = len(kept.names() & set(names))
         return f"{done} of {len(names)} pieces are kept, and the same command goes on from there"
-
-
-@contextmanager
-def _computed(
-    artefact: PiecewiseArtefact, settings: RunSettings, names: Sequence[str]
-) -> Iterator[Iterator[tuple[str, bytes]]]:
-    """The pieces, encoded, in the order in which they are finished."""
-    workers = min(artefact.workers(settings), len(names))
-    if workers <= 1:
-        yield (_piece(artefact, settings, name) for name in names)
-        return
-    from joblib import Parallel, delayed  # its import writes to the environment
-
-    side_by_side = Parallel(
-        n_jobs=workers,
-        backend="loky",
-        batch_size=1,
-        return_as="generator_unordered",
-        idle_worker_timeout=IDLE,
-    )
-    finished = side_by_side(delayed(_piece)(artefact, settings, name) for name in names)
-    try:
-        yield finished
-    finally:
-        with warnings.catch_warnings():  # joblib warns of the work that a stopped run leaves
-            warnings.simplefilter("ignore")
-            finished.close()
 
 
 def _piece(artefact: PiecewiseArtefact, settings: RunSettings, name: str) -> tuple[str, bytes]:

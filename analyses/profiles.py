@@ -68,10 +68,13 @@ class Plan(Spec):
     adaptation_windows: int = Field(5, ge=1, description="adaptation steps, one window each")
     adaptation_episode: int = Field(5, ge=1, description="of them in one episode")
 
-    def adapting(self, family: TaskFamily, **changes: object) -> TrainConfig:
-        """Adaptation to `family`, for every method that adapts."""
+    def adapting(
+        self, family: TaskFamily, windows: int | None = None, **changes: object
+    ) -> TrainConfig:
+        """Adaptation to `family`, for every method that adapts; by default the plan's windows."""
         episode = {"windows_per_episode": self.adaptation_episode}
-        return adaptation(self.meta, family, self.adaptation_windows, **{**episode, **changes})
+        steps = self.adaptation_windows if windows is None else windows
+        return adaptation(self.meta, family, steps, **{**episode, **changes})
 
 
 def plan(

@@ -66,6 +66,10 @@ class TimeLimited(Progress):
         if self._clock() >= self._end:
             raise Stopped(f"stopped by the time limit of {self._seconds:g} s")
 
+    @property
+    def seconds_left(self) -> float:
+        return self._end - self._clock()
+
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         self.check()

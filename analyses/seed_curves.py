@@ -13,12 +13,17 @@ from ml2o_core.statistics import mean_band
 LEVEL = 0.95
 
 
-def seed_curve(values: np.ndarray, **columns: Any) -> CurveRow:
+def seed_curve(values: np.ndarray, counted: np.ndarray | None = None, **columns: Any) -> CurveRow:
     """The mean of logarithms, (seeds, points), and its t-interval; one seed has no band.
 
-    `columns` are the row's others: id, artefact, panel, method, quantity, step and x.
+    With `counted`, of the same shape, each point is the mean of its own seeds, and a point without
+    any is left out. `columns` are the row's others: id, artefact, panel, method, quantity, step, x.
     """
-    mean, lower, upper = mean_band(values, LEVEL)
+    if counted is None:
+        mean, lower, upper = mean_band(values, LEVEL)
+    else:
+        parts = [_point(at[kept]) for at, kept in zip(values.T, counted.T, strict=True)]
+        mean, lower, upper = np.array(parts).T
     band = len(values) > 1
     return CurveRow(
         scale=Scale.LN,
@@ -28,3 +33,11 @@ def seed_curve(values: np.ndarray, **columns: Any) -> CurveRow:
         upper=tuple(upper.tolist()) if band else (),
         **columns,
     )
+
+
+def _point(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean, lower and upper end over the seeds of one point."""
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    mean, lower, upper = mean_band(values[:, None], LEVEL)
+    return float(mean[0]), float(lower[0]), float(upper[0])

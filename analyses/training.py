@@ -14,26 +14,17 @@ import torch
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
-from analyses.curvature import top_curvature
 from analyses.profiles import ALPHA, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
+from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
 from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained
 from ml2o_core.progress import Progress
-from ml2o_core.results import (
-    ConstantRow,
-    CurveRow,
-    EndMethod,
-    FitRow,
-    Interval,
-    Results,
-    Row,
-    row_id,
-)
+from ml2o_core.results import CurveRow, Results, Row, row_id
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
@@ -78,7 +69,7 @@ class Training(TrainedArtefact):
         for name, config in configs.items():
             run = trainings.get(config)
             rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
-            rows += _curvature_rows(self.name, name, run)
+            rows += curvature_rows(self.name, name, run)
         return rows
 
     def findings(self, results: Results) -> Sequence[Finding]:
@@ -87,13 +78,13 @@ class Training(TrainedArtefact):
         total = sum(row.repeats for row in results.fits)
         text = f"Of {total} trained replicates {count or 'none'} diverged in meta-training."
         found = [Finding(text, tuple(row.id for row in diverged or results.fits))]
-        steep = [row for row in results.constants if _least(row) > 1 / ALPHA]
+        steep = [row for row in results.constants if least(row) > 1 / ALPHA]
         if steep:
-            most = max(steep, key=_least)
+            most = max(steep, key=least)
             found.append(
                 Finding(
                     "The inner step is too long for what is trained: the Hessian of ĝ_T has "
-                    f"eigenvalues of {_least(most):,.0f} and more ({most.subject}), above "
+                    f"eigenvalues of {least(most):,.0f} and more ({most.subject}), above "
                     f"1/α = {1 / ALPHA:,.0f}. There the exact meta-gradient's factor "
                     "I − α∇²ĝ_T has negative eigenvalues; Theorem 1 asks for α < 1/L_g.",
                     tuple(row.id for row in steep),
@@ -132,14 +123,7 @@ class Training(TrainedArtefact):
                 RowTable.of(
                     "The trainings.",
                     results.fits,
-                    {
-                        "training": "method",
-                        "procedure": "how",
-                        "windows": "windows",
-                        "replicates": "repeats",
-                        "diverged": "diverged",
-                        "clipped": "clipped_share",
-                    },
+                    FIT_COLUMNS,
                 ),
                 *figures,
                 Text(
@@ -159,54 +143,6 @@ class Training(TrainedArtefact):
                 ),
             )
         )
-
-
-def fit_row(artefact: str, name: str, run: Trained) -> FitRow:
-    """How the parameters came about."""
-    config = run.config
-    lengths = config.curriculum.lengths if config.curriculum else ()
-    episodes = f", episodes of {lengths[0]} to {lengths[-1]} steps" if lengths else ""
-    return FitRow(
-        id=row_id(artefact, name),
-        artefact=artefact,
-        method=name,
-        stage="meta-training",
-        how=f"{config.meta_gradient.name} on {config.family.name}, {config.descent} "
-        f"{config.learning_rate:g}, T = {config.unroll_steps}{episodes}; on {run.device}",
-        windows=config.windows,
-        repeats=config.repeats,
-        diverged=int((~run.converged).sum()),
-        clipped_share=float(run.history.clipped_share.mean()),
-    )
-
-
-def _least(row: ConstantRow) -> float:
-    """The lower end of a constant."""
-    return float(row.value.lower.decimal)
-
-
-def _curvature_rows(artefact: str, name: str, run: Trained) -> list[ConstantRow]:
-    """The largest eigenvalue of the risk's Hessian, from below: the replicates' median and most."""
-    found = top_curvature(run)[run.converged.to(next(iter(run.params.values())).device)].cpu()
-    if not len(found):
-        return []
-    return [
-        ConstantRow(
-            id=row_id(artefact, "curvature", name, which),
-            artefact=artefact,
-            symbol="lambda_max",
-            subject=f"{name}; {which}",
-            value=Interval.at_least(value),
-            lower_method=EndMethod.SEARCHED,
-            upper_method=EndMethod.TRIVIAL,
-            norm="Euclidean",
-            region="first windows of an episode, at the trained parameters",
-        )
-        for which, value in (
-            ("median replicate", found.median().item()),
-            ("most curved replicate", found.max().item()),
-        )
-    ]
 
 
 def _curves(artefact: str, name: str, run: Trained) -> list[CurveRow]:

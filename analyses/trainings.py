@@ -3,25 +3,35 @@
     OUT/trainings/<method>-<12 hex digits>/    a checkpoint, or a training that was stopped
 
 The digits are a hash of the configuration. A training that was stopped goes on where it was. One
-that is finished is used whatever device it ran on: its checkpoint says which.
+that is finished is used whatever device it ran on: its checkpoint says which. On the CPU several
+are trained side by side, each in a process and a folder of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from analyses.progress import TimeLimited
+from analyses.side_by_side import side_by_side
 from ml2o_core.checkpoints import TRAINED, load_checkpoint, save_checkpoint
+from ml2o_core.devices import deterministic
 from ml2o_core.errors import CheckpointError
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained, train
-from ml2o_core.progress import Progress
+from ml2o_core.progress import Progress, Stopped
 from ml2o_core.training_store import TrainingStore
 
 FOLDER = "trainings"
+
+WORKERS = 2
+"""Trainings side by side."""
 
 _NAME = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
@@ -57,6 +67,42 @@ class Trainings:
             self._found[name] = self._load(name, config) or self._train(name, config)
         return self._found[name].to(self._device)
 
+    def several(self, configs: Sequence[TrainConfig], workers: int | None = None) -> list[Trained]:
+        """φ after each of `configs`; the missing ones are trained side by side, by `WORKERS`.
+
+        That takes a CPU and a folder: otherwise they are trained one after the other. What they end
+        at does not depend on `workers`.
+        """
+        if self.folder is not None and self._device.type == "cpu":
+            self._train_apart(self.folder, configs, workers or WORKERS)
+        return [self.get(config) for config in configs]
+
+    def _train_apart(self, folder: Path, configs: Sequence[TrainConfig], workers: int) -> None:
+        """Train what is missing in other processes. Each keeps its state when the time is up."""
+        names = {name_of(config): config for config in configs}
+        missing = [
+            config
+            for name, config in names.items()
+            if name not in self._found and not TRAINED.is_in(folder / name)
+        ]
+        workers = min(workers, len(missing))
+        if workers <= 1:
+            return
+        parent, listener = os.getpid(), self._progress
+        calls = ((folder, config, parent, listener.seconds_left) for config in missing)
+        stopped: Stopped | None = None
+        with (
+            self._progress.task("trainings side by side", len(missing)) as advance,
+            side_by_side(_train_in_worker, calls, workers) as finished,
+        ):
+            for _ in finished:  # to the last one, so that none is ended before its state is kept
+                try:
+                    advance()
+                except Stopped as time_is_up:
+                    stopped = time_is_up
+        if stopped is not None:
+            raise stopped
+
     def _load(self, name: str, config: TrainConfig) -> Trained | None:
         if self.folder is None or not TRAINED.is_in(self.folder / name):
             return None
@@ -84,6 +130,41 @@ class Trainings:
 
     def _store(self, folder: Path, config: TrainConfig) -> TrainingStore:
         return TrainingStore(folder, config, self._device, compile=self._compile)
+
+
+class ParentEnded(RuntimeError):
+    """The run that a worker trains for has been killed; another may have taken its place."""
+
+
+class WhileParentLives(Progress):
+    """Ends a worker's training with its run, without another write to the folder.
+
+    A process that is killed does not end its children, and the same command may already be going
+    on from the state that was kept.
+    """
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Callable[[], None]]:
+        def advance() -> None:
+            if os.getppid() != self._parent:
+                raise ParentEnded
+
+        yield advance
+
+
+def _train_in_worker(folder: Path, config: TrainConfig, parent: int, seconds: float | None) -> None:
+    """Train `config` into its folder, or as far as it comes in `seconds`."""
+    progress: Progress = WhileParentLives(parent)
+    if seconds is not None:
+        progress = TimeLimited(progress, seconds)
+    try:
+        with deterministic():
+            Trainings(folder, torch.device("cpu"), progress).get(config)
+    except Stopped:
+        return  # the run that asked for it says so: its time is up as well
 
 
 def is_trainings_folder(folder: Path) -> bool:

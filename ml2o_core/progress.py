@@ -27,3 +27,8 @@ class Progress:
     def task(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         """Announce a loop of `total` steps; call what this yields once after each step."""
         yield lambda: None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the run is to stop; None without a limit."""
+        return None

@@ -18,11 +18,12 @@ from ml2o_core.results.number import Interval, Number
 from ml2o_core.spec import Spec
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.=_/-]*")
+_SYMBOLS = str.maketrans({"α": "alpha", "σ": "sigma", "φ": "phi"})
 
 
 def row_id(*parts: object) -> str:
     """A row id: `row_id("figure2", "M-L2O", "σ=50")` is "figure2/m-l2o/sigma=50"."""
-    names = (str(part).lower().replace("σ", "sigma").replace("φ", "phi") for part in parts)
+    names = (str(part).lower().translate(_SYMBOLS) for part in parts)
     tight = (re.sub(r"\s*=\s*", "=", name) for name in names)
     return "/".join(re.sub(r"[^a-z0-9.=_-]+", "-", name).strip("-") for name in tight)
 

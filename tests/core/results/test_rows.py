@@ -226,6 +226,7 @@ def test_words_and_columns_outside_the_schema_are_refused(field: str, value: obj
 def test_a_row_id_is_built_from_readable_parts() -> None:
     assert row_id("figure2", "M-L2O", "σ=50") == "figure2/m-l2o/sigma=50"
     assert row_id("figure2", "σ = 50", 3) == "figure2/sigma=50/3"
+    assert row_id("a", "M-L2O, α = 0.1", "φ") == "a/m-l2o-alpha=0.1/phi"
     assert check(id=row_id("a", "Transfer Learning (TL)", 0.5)).id == "a/transfer-learning-tl/0.5"
 
 

@@ -1,0 +1,258 @@
+"""The inner step α of M-L2O, from 1e-4 to 1e-1; α = 0 is plain training, that of TL.
+
+The paper does not state its α. Run it alone with `python -m analyses.alpha_sweep` or
+`ml2o run alpha-sweep`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from analyses.artefact import Chapter, Finding, main
+from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
+from analyses.profiles import Plan, plan, size
+from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
+from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
+from analyses.seed_curves import seed_curve
+from analyses.settings import Preset, RunSettings
+from analyses.trained import TrainedArtefact
+from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
+from analyses.trainings import Trainings
+from ml2o_core.devices import resolve_device
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.methods import METHODS
+from ml2o_core.progress import Progress
+from ml2o_core.results import ConstantRow, CurveRow, Results, Row, row_id
+from ml2o_core.results.vocabulary import Score
+from ml2o_core.spec import Spec
+
+ALPHAS = (1e-4, 10**-3.5, 1e-3, 10**-2.5, 1e-2, 10**-1.5, 1e-1)
+TL, M_L2O = "TL", METHODS["m-l2o"].label
+PREFIX = f"{M_L2O}, α = "
+
+
+class AlphaSweepConfig(Spec):
+    """Every setting, resolved; `plan.plain` is TL's training."""
+
+    plan: Plan
+    alphas: tuple[float, ...] = Field(ALPHAS, min_length=2, description="inner steps")
+    sigmas: tuple[float, ...] = Field(SIGMAS, description="σ of adaptation and test")
+    test_steps: int
+    test_size: int
+
+    def trainings(self) -> dict[str, TrainConfig]:
+        """TL's, and M-L2O's for each α, by the name of the method."""
+        meta = self.plan.meta
+        with_alpha = {
+            method(alpha): meta.with_changes(
+                meta_gradient=meta.meta_gradient.with_changes(alpha=alpha)
+            )
+            for alpha in self.alphas
+        }
+        return {TL: self.plan.plain, **with_alpha}
+
+
+def method(alpha: float) -> str:
+    """What M-L2O with this α is called in tables."""
+    return f"{PREFIX}{alpha:.3g}"
+
+
+class AlphaSweep(TrainedArtefact):
+    """The scores of M-L2O by the inner step that it was trained with."""
+
+    name: ClassVar[str] = "alpha-sweep"
+    title: ClassVar[str] = "How long an inner step M-L2O is trained with"
+    chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
+    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+
+    def configuration(self, settings: RunSettings) -> AlphaSweepConfig:
+        here = size(settings)
+        return AlphaSweepConfig(
+            plan=plan(settings), test_steps=here.test_steps, test_size=here.test_size
+        )
+
+    def run_trained(
+        self, settings: RunSettings, progress: Progress, trainings: Trainings
+    ) -> Sequence[Row]:
+        config, device = self.configuration(settings), resolve_device(settings.device)
+        configs = config.trainings()
+        runs = dict(zip(configs, trainings.several(list(configs.values())), strict=True))
+        rows: list[Row] = []
+        for name, run in runs.items():
+            rows += [fit_row(self.name, name, run), *curvature_rows(self.name, name, run)]
+        for sigma in config.sigmas:
+            test = LassoTest.draw(
+                sigma,
+                seed=settings.seed,
+                repeats=config.plan.meta.repeats,
+                size=config.test_size,
+                steps=config.test_steps,
+                device=device,
+            )
+            found = {
+                name: test.adapted(config.plan, run, progress, name) for name, run in runs.items()
+            }
+            rows += self._scores(sigma, found)
+            rows += self._curves(sigma, config.alphas, found)
+        return rows
+
+    def _scores(self, sigma: float, found: Mapping[str, SeedScores]) -> list[Row]:
+        """Of every method, and of its difference to TL."""
+        rows: list[Row] = []
+        for name, scores in found.items():
+            parts = (f"σ={sigma:g}", name)
+            rows += score_rows(self.name, parts, sigma, name, scores)
+            if name != TL:
+                rows += difference_rows(self.name, parts, sigma, name, scores, TL, found[TL])
+        return rows
+
+    def _curves(
+        self, sigma: float, alphas: tuple[float, ...], found: Mapping[str, SeedScores]
+    ) -> list[Row]:
+        """Each score against α; TL's does not depend on it."""
+        sweep = [found[method(alpha)] for alpha in alphas]
+        rows: list[Row] = []
+        for score in SCORES:
+            for name, points in ((M_L2O, sweep), (TL, [found[TL]] * len(alphas))):
+                counted = np.stack([point.counted for point in points], axis=1)
+                if not counted.any():
+                    continue
+                rows.append(
+                    seed_curve(
+                        np.stack([point.values[score] for point in points], axis=1),
+                        counted,
+                        id=row_id(self.name, f"σ={sigma:g}", "curve", name, score),
+                        artefact=self.name,
+                        panel=f"σ = {sigma:g}",
+                        method=name,
+                        quantity=score.value,
+                        step=tuple(range(len(alphas))),
+                        x=alphas,
+                    )
+                )
+        return rows
+
+    def findings(self, results: Results) -> Sequence[Finding]:
+        found = []
+        paper = results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE)
+        for distribution in dict.fromkeys(row.distribution for row in paper):
+            rows = [
+                row for row in paper.where(distribution=distribution) if row.reference is not None
+            ]
+            text = (
+                f"At {distribution}, beside TL, which has no inner step, the score of M-L2O is "
+                f"{decided(rows, lambda row: _alpha(row.method), 'for α = {}')} (by the 95 % "
+                "interval of the difference, one for each α)."
+            )
+            found.append(Finding(text, tuple(row.id for row in rows)))
+        found.append(_divergence(results))
+        exact = _exact(results)
+        steep = [row for row in results.constants if exact(row) * least(row) > 1]
+        if steep:
+            alphas = ", ".join(dict.fromkeys(_alpha(row.subject) for row in steep))
+            found.append(
+                Finding(
+                    "The inner step is longer than the inverse of the risk's curvature, αλ > 1, at "
+                    f"the end of the trainings with α = {alphas}.",
+                    tuple(row.id for row in steep),
+                )
+            )
+        return found
+
+    def section(self, results: Results) -> Section:
+        exact = _exact(results)
+        figures = [
+            LineFigure(
+                id=f"{self.name}-{key}",
+                caption=caption,
+                description=f"{caption} A curve of M-L2O and a horizontal line of TL, with bands.",
+                x_label="α",
+                y_label=score.value,
+                curves=curves,
+                roles={M_L2O: Role.LEARNED, TL: Role.LEARNED},
+                y_range="own",
+                x_scale="log",
+            )
+            for key, score, caption in (
+                ("objective", SCORES[0], "The paper's score against the inner step α."),
+                ("suboptimality", SCORES[1], "The same of f − f*, from above."),
+            )
+            if (curves := _of(results, score))
+        ]
+        return Section(
+            (
+                Text(
+                    r"M-L2O is trained with the profile's meta-gradient and several inner steps "
+                    r"$\alpha$, then adapted to LASSO and tested on it. TL (transfer learning) is "
+                    r"trained without an inner step: at $\alpha = 0$ the exact meta-gradient is "
+                    "that of plain training. All see the same adaptation and test tasks. Each "
+                    "point is the mean over the training seeds that did not diverge there."
+                ),
+                *figures,
+                RowTable.of(
+                    "Paired differences to TL over the training seeds; negative where M-L2O is "
+                    "better. The intervals are not corrected for their number.",
+                    [row for row in results.scores if row.reference is not None],
+                    DIFFERENCE_COLUMNS,
+                ),
+                RowTable.of(
+                    "The paper's score, and that of f − f*; lower is better.",
+                    [row for row in results.scores if row.reference is None],
+                    COLUMNS,
+                ),
+                RowTable.of("The trainings.", results.fits, FIT_COLUMNS),
+                Text(
+                    r"The exact meta-gradient is "
+                    r"$(I - \alpha \nabla^2 \hat{g}_T(\phi)) \nabla \hat{g}_T(\hat{T}(\phi))$: "
+                    r"where $\alpha \lambda_{\max}(\nabla^2 \hat{g}_T) > 1$ its first factor has "
+                    "a negative eigenvalue, and the meta-gradient can point uphill."
+                ),
+                RowTable.of(
+                    r"Curvature where the trainings end, from below, beside $1/\alpha$: the "
+                    "median and the largest of the replicates.",
+                    results.constants,
+                    {
+                        "training": "subject",
+                        r"$\lambda_{\max}$ at least": "value",
+                        r"$1/\alpha$": lambda row: 1 / exact(row) if exact(row) else None,
+                        r"$\alpha \lambda_{\max}$ at least": lambda row: exact(row) * least(row),
+                    },
+                ),
+            )
+        )
+
+
+def _of(results: Results, score: Score) -> tuple[CurveRow, ...]:
+    return tuple(results.curves.where(quantity=score.value))
+
+
+def _alpha(subject: str) -> str:
+    """The α in the name of a method, or of a training and its replicate; TL's is 0."""
+    name = subject.partition(";")[0]
+    return name.removeprefix(PREFIX) if name.startswith(PREFIX) else "0"
+
+
+def _exact(results: Results) -> Callable[[ConstantRow], float]:
+    """The α of a training, not rounded as in its name: the curves have it."""
+    alphas = {_alpha(method(alpha)): alpha for row in results.curves for alpha in row.positions}
+    return lambda row: alphas.get(_alpha(row.subject), 0.0)
+
+
+def _divergence(results: Results) -> Finding:
+    """How many replicates diverged in training, and with which α."""
+    diverged = [row for row in results.fits if row.diverged]
+    if not diverged:
+        text = "No replicate diverged in these trainings."
+        return Finding(text, tuple(row.id for row in results.fits))
+    said = ", ".join(
+        f"{row.diverged} of {row.repeats} (α = {_alpha(row.method)})" for row in diverged
+    )
+    return Finding(f"Replicates diverged in training: {said}.", tuple(row.id for row in diverged))
+
+
+if __name__ == "__main__":
+    main("alpha-sweep")

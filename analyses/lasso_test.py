@@ -1,0 +1,105 @@
+"""The common test of the LASSO experiments: adapt φ to LASSO with some σ, and score it there.
+
+The adaptation and test tasks depend on the seed, σ and the replicate alone, so the scores of all
+methods, here and in the paper's figures, are of the same tasks (common random numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analyses.profiles import Plan
+from ml2o_core.evaluation import loss_curves, min_log_mean
+from ml2o_core.meta.trainer import Trained, train
+from ml2o_core.optimizers.base import Params, UpdateRule
+from ml2o_core.problems import Problems, sample_problems
+from ml2o_core.progress import Progress
+from ml2o_core.results.vocabulary import Score
+from ml2o_core.tasks.lasso import Lasso
+from ml2o_theory.optima import CertifiedOptima, certified_optima
+
+SIGMAS = (50.0, 100.0)
+"""Of adaptation and test, as in Figure 2."""
+
+SCORES = (Score.MIN_LN_MEAN_OBJECTIVE, Score.MIN_LN_MEAN_SUBOPTIMALITY)
+"""What is measured: the paper's score, and the same of f − f*."""
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """Each of `SCORES` seed by seed, (R,), and which seeds count.
+
+    Those count that diverged neither in training, nor in adaptation, nor on the test tasks.
+    """
+
+    values: Mapping[Score, np.ndarray]
+    counted: np.ndarray
+
+    def pair(self, other: SeedScores) -> tuple[np.ndarray, np.ndarray]:
+        """The paper's scores of both, over the seeds that count for both."""
+        both = self.counted & other.counted
+        return self.values[SCORES[0]][both], other.values[SCORES[0]][both]
+
+
+@dataclass(frozen=True)
+class LassoTest:
+    """The test tasks of LASSO with A ~ N(0, σ²), (R, N), and their optima."""
+
+    sigma: float
+    steps: int
+    problems: Problems
+    optima: CertifiedOptima
+
+    @classmethod
+    def draw(
+        cls,
+        sigma: float,
+        *,
+        seed: int,
+        repeats: int,
+        size: int,
+        steps: int,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """The tasks of every artefact that tests on LASSO with this σ."""
+        problems = sample_problems(
+            Lasso.normal(sigma),
+            seed=seed,
+            purpose="test",
+            repeats=repeats,
+            size=size,
+            device=device,
+            dtype=torch.float64,
+        )
+        # On the CPU, so that f* is the same wherever the methods run.
+        optima = certified_optima(problems.tasks.to("cpu", torch.float64))
+        return cls(sigma, steps, problems, optima)
+
+    def score(
+        self, rule: UpdateRule, params: Params, converged: Tensor, progress: Progress, name: str
+    ) -> SeedScores:
+        """Of `rule` with φ = `params`, whose replicates `converged` (R,)."""
+        label = f"test {name}, σ = {self.sigma:g}"
+        losses = loss_curves(
+            rule, params, self.problems, self.steps, progress=progress, label=label
+        ).cpu()
+        # Of the mean, since losses that are finite can have a mean that is not.
+        finite = losses.mean(1).isfinite().all(1)
+        paper, excess = min_log_mean(losses), min_log_mean(self.optima.excess(losses))
+        values = dict(zip(SCORES, (paper.numpy(), excess.numpy()), strict=True))
+        return SeedScores(values, (converged.cpu() & finite).numpy())
+
+    def adapted(self, plan: Plan, run: Trained, progress: Progress, name: str) -> SeedScores:
+        """The same after the plan's adaptation of a trained φ to this σ."""
+        adapting = plan.adapting(Lasso.normal(self.sigma))
+        label = f"adapt {name} to σ = {self.sigma:g}"
+        device = self.problems.start.device
+        adapted = train(adapting, run.params, device=device, progress=progress, label=label)
+        converged = run.converged & adapted.converged
+        return self.score(run.config.rule, adapted.params, converged, progress, name)

@@ -1,0 +1,207 @@
+"""Inner steps, meta-gradients and adaptation steps: each against what it must come down to."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from analyses import alpha_sweep, profiles
+from analyses.adaptation_steps import AdaptationSteps, adapted_on_the_way
+from analyses.alpha_sweep import AlphaSweep
+from analyses.artefact import Artefact
+from analyses.lasso_test import SCORES
+from analyses.meta_gradients import OWN_TASKS, TL, MetaGradients, same_budget
+from analyses.profiles import Plan, Size, plan
+from analyses.runner import render, run_artefacts
+from analyses.score_rows import decided
+from analyses.seed_curves import seed_curve
+from analyses.settings import Preset, Profile, RunSettings
+from ml2o_core.devices import deterministic
+from ml2o_core.errors import InvalidArgument
+from ml2o_core.evaluation import loss_curves, min_log_mean
+from ml2o_core.meta.base import MetaGradient
+from ml2o_core.meta.trainer import Trained, initial_params, train
+from ml2o_core.methods import fit, pretrain
+from ml2o_core.problems import sample_problems
+from ml2o_core.progress import Progress
+from ml2o_core.results import Results, ScoreRow
+from ml2o_core.results.vocabulary import Score
+from ml2o_core.tasks.lasso import Lasso
+
+TINY = Size(windows=4, repeats=2, batch_size=3, test_steps=4, test_size=3)
+SETTINGS = RunSettings(preset=Preset.STANDARD, profile=Profile.PAPER)
+SWEEPS: dict[type[Artefact], dict[str, Any]] = {
+    AlphaSweep: {"alphas": (1e-12, 1e-2, 1e-1)},
+    MetaGradients: {},
+    AdaptationSteps: {"steps": (0, 1, 3)},
+}
+FLOAT32 = 1e-4
+"""A score's change by what float32 rounds in four windows, many times over."""
+CURVATURE = 50.0
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything at a size of seconds, in one process, and the curvature a constant."""
+
+    def curvature(run: Trained) -> Tensor:
+        return torch.full((run.config.repeats,), CURVATURE)
+
+    def shrunk(kind: type[Artefact], changes: dict[str, Any]) -> None:
+        whole = kind.configuration
+
+        def configuration(self: Artefact, settings: RunSettings) -> Any:
+            return whole(self, settings).with_changes(sigmas=(50.0,), **changes)
+
+        monkeypatch.setattr(kind, "configuration", configuration)
+
+    monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
+    monkeypatch.setattr("analyses.trainings.WORKERS", 1)
+    monkeypatch.setattr("analyses.trained_rows.top_curvature", curvature)
+    for kind, changes in SWEEPS.items():
+        shrunk(kind, changes)
+
+
+@cache
+def rows_of(kind: type[Artefact]) -> Results:
+    """Its results, not stored."""
+    with deterministic():
+        rows = kind().run(SETTINGS, Progress())
+    return Results(tuple(rows), {}, {})
+
+
+def scores_by_hand(planned: Plan) -> dict[str, np.ndarray]:
+    """The paper's score of every method at σ = 50, by the protocol of the figures."""
+    with deterministic():
+        pretrained = pretrain(planned.meta, planned.plain)
+        fitted = fit(pretrained, planned.adapting(Lasso.normal(50.0)))
+        test = sample_problems(Lasso.normal(50.0), seed=0, purpose="test", repeats=2, size=3)
+        rule, steps = planned.meta.rule, TINY.test_steps
+        return {
+            name: min_log_mean(loss_curves(rule, method.params, test, steps)).numpy()
+            for name, method in fitted.items()
+        }
+
+
+def mean_of(results: Results, method: str, score: Score = SCORES[0]) -> float:
+    """Its score, or what it has beside a reference."""
+    (row,) = (r for r in results.scores.where(method=method, score=score) if not r.reference)
+    assert row.mean is not None
+    return row.mean
+
+
+@pytest.mark.parametrize("kind", list(SWEEPS))
+def test_it_runs_and_its_page_is_made_from_what_is_stored(
+    kind: type[Artefact], tmp_path: Path
+) -> None:
+    run_artefacts([kind.name], SETTINGS, tmp_path)
+    stored = Results.load(tmp_path).of(kind.name)
+    ids = [row.id for row in stored.rows]
+    assert len(set(ids)) == len(ids) > 10
+    assert all(name.startswith(f"{kind.name}/") for name in ids)
+    findings = kind().findings(stored)
+    assert findings
+    assert all(set(finding.rows) <= set(ids) for finding in findings)
+    page = render(tmp_path).read_text(encoding="utf-8")
+    assert page.count("<table") >= 2
+    assert kind.title in page
+
+
+@pytest.mark.parametrize("kind", list(SWEEPS))
+def test_the_quick_preset_is_refused_in_one_line(kind: type[Artefact]) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        kind().check(RunSettings(preset=Preset.QUICK))
+    assert str(refused.value) == f"preset: got 'quick'; allowed: standard, paper (for {kind.name})"
+
+
+def test_tl_and_a_vanishing_inner_step_are_plain_training() -> None:
+    found, reference = rows_of(AlphaSweep), scores_by_hand(plan(SETTINGS))
+    assert mean_of(found, alpha_sweep.TL) == pytest.approx(reference["tl"].mean(), rel=1e-12)
+    nearly_plain = found.scores.where(method=alpha_sweep.method(1e-12))
+    differences = [row for row in nearly_plain if row.reference is not None]
+    assert [row.score for row in differences] == list(SCORES)
+    assert all(abs(row.mean or 0.0) < FLOAT32 for row in differences)
+    for curve in found.curves.where(method=alpha_sweep.TL):
+        assert len(set(curve.estimate)) == 1
+        assert curve.x == (1e-12, 1e-2, 1e-1)
+
+
+def test_an_inner_step_longer_than_the_inverse_curvature_is_named() -> None:
+    said = [finding.text for finding in AlphaSweep().findings(rows_of(AlphaSweep))]
+    (too_long,) = (text for text in said if "αλ > 1" in text)
+    assert too_long.endswith("with α = 0.1.")  # 50 · 0.1 > 1, 50 · 0.01 < 1
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_every_meta_gradient_has_the_budget_of_the_profile(profile: Profile) -> None:
+    planned = plan(SETTINGS.with_changes(profile=profile))
+    found = same_budget(planned, profile)
+    by_gradient = {run.meta_gradient.name: run for name, run in found.items() if name != OWN_TASKS}
+    assert by_gradient.keys() == MetaGradient.registry().keys()
+    assert planned.meta in found.values()
+    assert planned.plain in found.values()
+    assert {run.family for run in by_gradient.values()} == {planned.meta.family}
+    evaluations = {run.windows * run.meta_gradient.evaluations for run in by_gradient.values()}
+    windows = {run.windows for run in by_gradient.values()}
+    if profile is Profile.MATCHED:
+        assert evaluations == {2 * TINY.windows}
+        assert planned.plain == found[TL]
+    else:
+        assert windows == {TINY.windows}
+    assert (OWN_TASKS in found) == (profile is Profile.RELEASED)
+
+
+def test_without_a_step_tl_is_direct_transfer_and_the_way_is_that_of_shorter_runs() -> None:
+    planned = plan(SETTINGS)
+    reference = scores_by_hand(planned)
+    found = rows_of(AdaptationSteps)
+    curve = found.curves["adaptation-steps/sigma=50/curve/tl/min-ln-mean-objective"]
+    assert curve.step == (0, 1, 3)
+    assert curve.estimate[0] == pytest.approx(reference["dt"].mean(), rel=1e-12)
+    start = initial_params(planned.meta)
+    with deterministic():
+        long = planned.adapting(Lasso.normal(50.0), windows=7)
+        way = adapted_on_the_way(long, start, (0, 1, 5, 7))
+        for steps, (phi, alive) in zip((1, 5, 7), way[1:], strict=True):
+            run = train(planned.adapting(Lasso.normal(50.0), windows=steps), start)
+            assert all(torch.equal(phi[name], run.params[name]) for name in phi)
+            assert alive.tolist() == run.converged.tolist()
+    assert all(torch.equal(way[0][0][name], start[name]) for name in start)
+
+
+def test_what_the_intervals_decide_is_said_in_words() -> None:
+    def row(mean: float | None, lower: float | None, upper: float | None) -> ScoreRow:
+        return ScoreRow(
+            id=f"a/{mean}".replace("-", "minus").lower(),
+            artefact="a",
+            family="lasso",
+            distribution="σ = 50",
+            method=str(mean),
+            score=SCORES[0],
+            mean=mean,
+            lower=lower,
+            upper=upper,
+            repeats=2,
+        )
+
+    rows = [row(-2, -3, -1), row(2, 1, 3), row(0, -1, 1), row(None, None, None), row(5, None, None)]
+    assert decided(rows, lambda r: r.method, "at {}") == (
+        "lower at -2; higher at 2; undecided at 0, 5; unknown, as no replicate is left, at None"
+    )
+
+
+def test_a_curve_may_lose_different_seeds_at_different_points() -> None:
+    values = np.array([[1.0, 2.0, 3.0, 7.0], [3.0, np.inf, 5.0, 9.0]])
+    counted = np.array([[True, True, False, True], [True, False, False, True]])
+    columns = {"artefact": "a", "panel": "p", "method": "m", "quantity": "q", "step": (0, 1, 2, 3)}
+    curve = seed_curve(values, counted, id="a/curve", **columns)
+    assert curve.estimate == (2.0, 2.0, None, 8.0)
+    assert [end is None for end in curve.lower] == [False, True, True, False]
+    everyone = seed_curve(values[:, [0, 3]], id="a/curve", **columns | {"step": (0, 1)})
+    assert (curve.lower[0], curve.upper[3]) == (everyone.lower[0], everyone.upper[1])
