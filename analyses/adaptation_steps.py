@@ -87,6 +87,7 @@ class AdaptationSteps(TrainedArtefact):
                 size=config.test_size,
                 steps=config.test_steps,
                 device=device,
+                compile=settings.compile,
             )
             found = {
                 name: self._scores(config, test, pretrained, name, progress)

@@ -174,9 +174,5 @@ def thinned(row: Row) -> Row:
 
 def pretrained_for(planned: Plan, trainings: Trainings) -> Pretrained:
     """The trained rules of a plan."""
-    first = planned.first_order
-    return Pretrained.of(
-        trainings.get(planned.plain),
-        trainings.get(planned.meta),
-        None if first is None else trainings.get(first),
-    )
+    first = () if planned.first_order is None else (planned.first_order,)
+    return Pretrained.of(*trainings.several([planned.plain, planned.meta, *first]))

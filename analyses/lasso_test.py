@@ -49,12 +49,16 @@ class SeedScores:
 
 @dataclass(frozen=True)
 class LassoTest:
-    """The test tasks of LASSO with A ~ N(0, σ²), (R, N), and their optima."""
+    """The test tasks of LASSO with A ~ N(0, σ²), (R, N), and their optima.
+
+    `compile` compiles the runs on them (`ml2o_core.evaluation.curves`).
+    """
 
     sigma: float
     steps: int
     problems: Problems
     optima: CertifiedOptima
+    compile: bool = False
 
     @classmethod
     def draw(
@@ -66,6 +70,7 @@ class LassoTest:
         size: int,
         steps: int,
         device: torch.device | str = "cpu",
+        compile: bool = False,
     ) -> Self:
         """The tasks of every artefact that tests on LASSO with this σ."""
         problems = sample_problems(
@@ -79,7 +84,7 @@ class LassoTest:
         )
         # On the CPU, so that f* is the same wherever the methods run.
         optima = certified_optima(problems.tasks.to("cpu", torch.float64))
-        return cls(sigma, steps, problems, optima)
+        return cls(sigma, steps, problems, optima, compile)
 
     def score(
         self, rule: UpdateRule, params: Params, converged: Tensor, progress: Progress, name: str
@@ -87,7 +92,13 @@ class LassoTest:
         """Of `rule` with φ = `params`, whose replicates `converged` (R,)."""
         label = f"test {name}, σ = {self.sigma:g}"
         losses = loss_curves(
-            rule, params, self.problems, self.steps, progress=progress, label=label
+            rule,
+            params,
+            self.problems,
+            self.steps,
+            compile=self.compile,
+            progress=progress,
+            label=label,
         ).cpu()
         # Of the mean, since losses that are finite can have a mean that is not.
         finite = losses.mean(1).isfinite().all(1)

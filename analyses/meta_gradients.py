@@ -80,6 +80,7 @@ class MetaGradients(TrainedArtefact):
                 size=config.test_size,
                 steps=config.test_steps,
                 device=device,
+                compile=settings.compile,
             )
             found = {
                 name: test.adapted(config.plan, run, progress, name) for name, run in runs.items()

@@ -8,8 +8,7 @@ the number of workers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ from analyses.comparison_rows import panel_rows, scores
 from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.provenance import PROGRAM
 from analyses.row_frames import loaded, stored
+from analyses.side_by_side import side_by_side
 from ml2o_core.compiled import place
 from ml2o_core.devices import deterministic
 from ml2o_core.methods import Pretrained
@@ -101,12 +101,12 @@ class Panels:
         """
         panels = self.config.panels
         kept = [self._store(panel, trainings) for panel in panels]
-        missing = [i for i, store in enumerate(kept) if PIECE not in store.names()]
+        missing = [(i,) for i, store in enumerate(kept) if PIECE not in store.names()]
         with (
             progress.task("panels", len(missing)) as advance,
-            self._computed([panels[i] for i in missing], workers) as found,
+            side_by_side(self._numbered, missing, min(workers, len(missing))) as found,
         ):
-            for i, content in zip(missing, found, strict=True):
+            for i, content in found:
                 kept[i].save(PIECE, content)
                 advance()
         frames = [store.load([PIECE])[PIECE] for store in kept]
@@ -127,20 +127,8 @@ class Panels:
         store.open()
         return store
 
-    @contextmanager
-    def _computed(self, panels: list[Panel], workers: int) -> Iterator[Iterator[bytes]]:
-        workers = min(workers, len(panels))
-        if workers <= 1:
-            yield (self.panel(panel) for panel in panels)
-            return
-        from joblib import Parallel, delayed  # its import writes to the environment
-
-        parallel = Parallel(n_jobs=workers, batch_size=1, return_as="generator")
-        found = parallel(delayed(self.panel)(panel) for panel in panels)
-        try:
-            yield found
-        finally:
-            found.close()
+    def _numbered(self, index: int) -> tuple[int, bytes]:
+        return index, self.panel(self.config.panels[index])
 
     def panel(self, panel: Panel) -> bytes:
         """One panel's rows and scores, encoded; the limit of time is kept between panels."""

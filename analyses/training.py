@@ -66,8 +66,8 @@ class Training(TrainedArtefact):
     ) -> Sequence[Row]:
         configs = self.configuration(settings).trainings
         rows: list[Row] = []
-        for name, config in configs.items():
-            run = trainings.get(config)
+        runs = trainings.several(list(configs.values()))
+        for name, run in zip(configs, runs, strict=True):
             rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
             rows += curvature_rows(self.name, name, run)
         return rows

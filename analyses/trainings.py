@@ -89,7 +89,9 @@ class Trainings:
         if workers <= 1:
             return
         parent, listener = os.getpid(), self._progress
-        calls = ((folder, config, parent, listener.seconds_left) for config in missing)
+        calls = (
+            (folder, config, parent, listener.seconds_left, self._compile) for config in missing
+        )
         stopped: Stopped | None = None
         with (
             self._progress.task("trainings side by side", len(missing)) as advance,
@@ -155,14 +157,16 @@ class WhileParentLives(Progress):
         yield advance
 
 
-def _train_in_worker(folder: Path, config: TrainConfig, parent: int, seconds: float | None) -> None:
+def _train_in_worker(
+    folder: Path, config: TrainConfig, parent: int, seconds: float | None, compile: bool
+) -> None:
     """Train `config` into its folder, or as far as it comes in `seconds`."""
     progress: Progress = WhileParentLives(parent)
     if seconds is not None:
         progress = TimeLimited(progress, seconds)
     try:
         with deterministic():
-            Trainings(folder, torch.device("cpu"), progress).get(config)
+            Trainings(folder, torch.device("cpu"), progress, compile=compile).get(config)
     except Stopped:
         return  # the run that asked for it says so: its time is up as well
 

@@ -57,21 +57,25 @@ class UnrollLength(TrainedArtefact):
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
         config, device = self.configuration(settings), resolve_device(settings.device)
+        plans = config.plans
+        found = trainings.several([planned.meta for planned in plans.values()])
+        runs = dict(zip(plans, found, strict=True))
         rows: list[Row] = []
         claims = []
         for sigma in config.sigmas:
             test = LassoTest.draw(
                 sigma,
                 seed=settings.seed,
-                repeats=config.plans[LENGTHS[0]].meta.repeats,
+                repeats=plans[LENGTHS[0]].meta.repeats,
                 size=config.test_size,
                 steps=config.test_steps,
                 device=device,
+                compile=settings.compile,
             )
             scores = {}
-            for T, planned in config.plans.items():
-                name, run = f"M-L2O, T = {T}", trainings.get(planned.meta)
-                scores[T] = test.adapted(planned, run, progress, name)
+            for T, planned in plans.items():
+                name = f"M-L2O, T = {T}"
+                scores[T] = test.adapted(planned, runs[T], progress, name)
                 rows += score_rows(self.name, (f"σ={sigma:g}", f"T={T}"), sigma, name, scores[T])
             better, worse = scores[20].pair(scores[5])
             claims.append(

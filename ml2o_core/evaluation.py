@@ -118,7 +118,7 @@ def _run(rule: UpdateRule, kind: type[Task], steps: int) -> Program:
     return run
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _compiled_run(rule: UpdateRule, kind: type[Task], steps: int, shapes: object) -> Program:
     """The same, compiled; kept for the next run with inputs of these shapes."""
     return compiled(_run(rule, kind, steps), "cpu")

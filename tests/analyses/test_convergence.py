@@ -56,6 +56,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, where: str, name: str) -> list[Any]
 def test_artefacts_of_one_folder_share_their_trainings_and_keep_their_panels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr("analyses.trainings.WORKERS", 1)
     trained = counted(monkeypatch, "analyses.trainings", "train")
     first = run_artefacts(["figure-a5a"], SETTINGS, tmp_path)
     assert len(trained) == 3  # plain, exact, first order
@@ -138,10 +139,10 @@ def test_a_claim_about_speed_compares_another_score() -> None:
     scores = {**here.scores, speed: {**here.scores[speed], **faster}}
     found["σ = 50"] = Scored(scores, here.counted)
     claims = {claim.id: claim for claim in Figure2().claims(SETTINGS, found)}
-    claim = claims["figure2/σ=50/claim/m-l2o/tl/average-ln-mean-objective"]
+    claim = claims["figure2/sigma=50/claim/m-l2o/tl/average-ln-mean-objective"]
     assert (claim.better.tolist(), claim.worse.tolist()) == ([-7, -8], [3, 4])
     assert "converges faster" in claim.text
-    plain = claims["figure2/σ=50/claim/m-l2o/tl"]
+    plain = claims["figure2/sigma=50/claim/m-l2o/tl"]
     assert plain.better.tolist() == here.scores[PAPER]["m-l2o"].tolist()
 
 
