@@ -33,6 +33,9 @@ FOLDER = "trainings"
 WORKERS = 2
 """Trainings side by side."""
 
+LONG = 1000
+"""Windows from which on compiling one pays on a CPU."""
+
 _NAME = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
 
@@ -45,7 +48,7 @@ def name_of(config: TrainConfig) -> str:
 class Trainings:
     """The trainings of a run on `device`; without a folder they are gone with the process.
 
-    `compile` compiles their windows; on a GPU they are in any case.
+    `compile` compiles the windows of long ones; on a GPU all of them are compiled in any case.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Trainings:
         compile: bool = False,
     ) -> None:
         self.folder, self._device, self._progress = folder, device, progress
-        self._compile = compile or device.type == "cuda"
+        self._compile = compile
         self._found: dict[str, Trained] = {}
 
     def get(self, config: TrainConfig) -> Trained:
@@ -119,7 +122,7 @@ class Trainings:
         trained = train(
             config,
             device=self._device,
-            compile=self._compile,
+            compile=self._compiles(config),
             progress=self._progress,
             label=f"train {config.meta_gradient.name} on {config.family.name}",
             resume=store.load() if store else None,
@@ -130,8 +133,11 @@ class Trainings:
             store.clear()
         return trained
 
+    def _compiles(self, config: TrainConfig) -> bool:
+        return self._device.type == "cuda" or (self._compile and config.windows >= LONG)
+
     def _store(self, folder: Path, config: TrainConfig) -> TrainingStore:
-        return TrainingStore(folder, config, self._device, compile=self._compile)
+        return TrainingStore(folder, config, self._device, compile=self._compiles(config))
 
 
 class ParentEnded(RuntimeError):

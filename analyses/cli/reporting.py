@@ -49,8 +49,8 @@ class Options:
         bool,
         Parameter(
             negative=(),
-            help="Compile trainings and test runs first, which takes minutes and pays for long "
-            "ones. On a CPU results are the same up to rounding.",
+            help="Compile test runs, and trainings of 1,000 windows and more, which pays for long "
+            "runs. On a CPU results are the same up to rounding.",
         ),
     ] = False
     time_limit: Annotated[float | None, option("Seconds after which the run stops.")] = None
