@@ -33,9 +33,6 @@ KINDS = {
 }
 """ATen operations by kind; every other one counts as arithmetic."""
 
-RUNS = 3
-"""Calls without a clock."""
-
 ARITHMETIC, AROUND = "other arithmetic", "around the operations"
 
 
@@ -68,22 +65,17 @@ class _Clock(TorchDispatchMode):
         return found
 
 
-def operation_times(run: Callable[[], object]) -> list[Share]:
+def operation_times(run: Callable[[], object], whole: float) -> list[Share]:
     """What one call of `run` spends, by kind of operation, and around them.
 
-    What is around them is the shortest of a few calls without a clock, less the operations' time:
-    Python, autograd and the dispatch of operations. It is not negative.
+    `whole` is the seconds of a call without a clock. What is around the operations is the rest of
+    it: Python, autograd and the dispatch of operations. It is not negative.
     """
-    whole = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        run()
-        whole.append(time.perf_counter() - begun)
     with _Clock() as clock:
         run()
     shares = [Share(kind, clock.seconds[kind], clock.calls[kind]) for kind in clock.seconds]
     shares.sort(key=lambda share: -share.seconds)
-    return [*shares, Share(AROUND, max(0.0, min(whole) - sum(clock.seconds.values())), None)]
+    return [*shares, Share(AROUND, max(0.0, whole - sum(clock.seconds.values())), None)]
 
 
 def _kind(operation: str) -> str:

@@ -58,7 +58,7 @@ class Speed(Artefact):
         quick = settings.preset is Preset.QUICK
         return SpeedConfig(
             replicates=REPLICATES[-1:] if quick else REPLICATES,
-            runs=3 if quick else 7,
+            runs=2 if quick else 7,
             compile=not quick,
             seed=settings.seed,
         )
@@ -68,7 +68,7 @@ class Speed(Artefact):
         found = bench_training(
             c.problems, c.runs, c.seed, progress, replicates=c.replicates, compile=c.compile
         )
-        return [*_speed_rows(self.name, found), *_cost_rows(self.name, c)]
+        return [*_speed_rows(self.name, found), *_cost_rows(self.name, c, found)]
 
     def findings(self, results: Results) -> Sequence[Finding]:
         found = []
@@ -163,13 +163,14 @@ def _speed_row(artefact: str, found: Benchmark, case: Timed) -> SpeedRow:
     )
 
 
-def _cost_rows(artefact: str, config: SpeedConfig) -> list[CostRow]:
+def _cost_rows(artefact: str, config: SpeedConfig, found: Benchmark) -> list[CostRow]:
+    whole = {(c.method, c.replicates): c.median for c in found.cases if c.program == EAGER}
     rows = []
     for method in METHODS:
         replicates = config.replicates[-1]
         run = Case.of(method, replicates, config.problems, config.seed).ours()
-        shares = operation_times(run)
-        whole = sum(share.seconds for share in shares)
+        shares = operation_times(run, whole[method.name, replicates])
+        total = sum(share.seconds for share in shares)
         rows += [
             CostRow(
                 id=row_id(artefact, "cost", method.name, share.kind.replace(" ", "-")),
@@ -178,7 +179,7 @@ def _cost_rows(artefact: str, config: SpeedConfig) -> list[CostRow]:
                 replicates=replicates,
                 kind_of_operation=share.kind,
                 seconds=share.seconds,
-                share=share.seconds / whole,
+                share=share.seconds / total,
                 calls=share.calls,
             )
             for share in shares
