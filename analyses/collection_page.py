@@ -8,11 +8,30 @@ from typing import ClassVar
 from analyses import collection_claims, collection_scores
 from analyses.artefact import Artefact
 from analyses.collection import NotRun
-from analyses.collection_runs import Run, page_link, run_row
+from analyses.collection_runs import (
+    Run,
+    first_of,
+    from_run,
+    holding,
+    page_link,
+    profiles,
+    run_row,
+    side_by_side,
+)
+from analyses.convergence_page import SYMBOL_HEADINGS
 from analyses.publish import by_reason, facts, words
 from analyses.rendering import page
-from analyses.rendering.blocks import Block, Bullets, Heading, RowTable, Section, Text
-from ml2o_core.results import ClaimVerdict, Results, Row, row_id
+from analyses.rendering.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Estimate,
+    Heading,
+    RowTable,
+    Section,
+    Text,
+)
+from ml2o_core.results import ClaimVerdict, CorrelationRow, Results, Row, row_id
 from ml2o_core.results.row import column
 
 TITLE = "M-L2O: what was claimed and what was found, profile by profile"
@@ -25,7 +44,7 @@ LEAD = (
     "method. Everything on this page is read from the stored results of the runs below, whose own "
     "pages show the figures."
 )
-REASONS = ("training", "alpha-sweep", "meta-gradients", "adaptation-steps", "task-differences")
+REASONS = ("training", "alpha-sweep", "meta-gradients", "adaptation-steps")
 """The artefacts that look for reasons."""
 
 
@@ -125,7 +144,40 @@ def reasons(runs: Sequence[Run]) -> Section:
         ]
         if said:
             blocks += [Heading(Artefact.lookup(name).title), Bullets(tuple(said))]
+    blocks += _ranked(runs)
     return Section(tuple(blocks) or (Text("No run of this collection looks for reasons."),))
+
+
+def _ranked(runs: Sequence[Run]) -> list[Block]:
+    """Whether the task differences of the theory rank the scores, run by run."""
+
+    def of_figures(run: Run) -> list[CorrelationRow]:
+        return [row for row in run.results.correlations if row.quantity in SYMBOL_HEADINGS]
+
+    beside = side_by_side(profiles(runs), of_figures, lambda row: row.id)
+    if not beside:
+        return []
+    columns: dict[str, Cell] = {
+        "figure": lambda row: Artefact.lookup(row.artefact).title,
+        "task difference": lambda row: SYMBOL_HEADINGS[row.quantity],
+        "score": "score",
+    }
+    for run in holding(runs, beside):
+        columns[run.name] = from_run(
+            beside, lambda row: row.id, run.name, lambda row: Estimate.of(row, "rho")
+        )
+    return [
+        Heading("Do the task differences rank the scores?"),
+        RowTable.of(
+            "Spearman's rank correlation of the task differences of A4 (populations) with the "
+            "scores, over the panels of a figure: the mean over the training seeds, with its 95 % "
+            "interval. It is 1 where the score rises with the difference, as Theorem 1's bound "
+            "does.",
+            first_of(beside),
+            columns,
+            whole=True,
+        ),
+    ]
 
 
 def _missing(runs: Sequence[Run], not_run: Sequence[NotRun]) -> Section:
