@@ -93,7 +93,7 @@ CASES = {
     "list families --jsn": "option: got '--jsn'; allowed: ",
     "list families rules": "argument: got 'rules'; allowed: nothing more here",
     "train --preset quick": "--preset: got 'quick'; allowed: only with --profile",
-    "train --compile": "--compile: got True; allowed: only with --device cuda",
+    "bench optima --compile": "--compile: got True; allowed: only with training",
     "train --time-limit 0": "--time-limit: got 0.0; allowed: a number of seconds > 0",
     f"{TRAIN} --windows": "--windows: got nothing; allowed: an integer",
     f"{TRAIN} --windows 3 --windows 4": "--windows",
