@@ -172,7 +172,8 @@ def _ranked(runs: Sequence[Run]) -> list[Block]:
             "Spearman's rank correlation of the task differences of A4 (populations) with the "
             "scores, over the panels of a figure: the mean over the training seeds, with its 95 % "
             "interval. It is 1 where the score rises with the difference, as Theorem 1's bound "
-            "does.",
+            "does. In Figure 4 the test tasks are the same throughout; in Table 1 they change with "
+            "σ as well, and their optima with them.",
             first_of(beside),
             columns,
             whole=True,

@@ -290,7 +290,8 @@ def _task_differences(results: Results) -> tuple[Block, ...]:
         beside,
         RowTable.of(
             "Spearman's rank correlation of the task differences with the scores over these "
-            "panels: 1 where the score rises with the difference.",
+            "panels: 1 where the score rises with the difference. Where the test tasks change from "
+            "panel to panel as well, their optima change too, and the score with them.",
             results.correlations,
             {
                 "task difference": lambda row: SYMBOL_HEADINGS[row.quantity],

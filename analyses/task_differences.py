@@ -27,6 +27,9 @@ SYMBOLS = ("Delta_12", "Delta_tilde_12", "Delta_23", "Delta_tilde_23")
 
 LEVEL = 0.95
 
+DIGITS = 12
+"""Decimals of a rank correlation: those after them are rounding."""
+
 
 def differences(training: TaskFamily, panel: Panel) -> dict[str, Enclosure]:
     """The four differences by symbol; empty where the populations have none in closed form."""
@@ -86,35 +89,38 @@ def correlation_rows(
     artefact: str, ranked: Mapping[str, Mapping[str, np.ndarray]], panels: int
 ) -> list[CorrelationRow]:
     """The mean over the seeds of `rank_correlations`, by method and symbol, with a t-interval."""
-    rows = []
-    for method, by_symbol in ranked.items():
-        for symbol, rho in by_symbol.items():
-            known = rho[np.isfinite(rho)]
-            common = {
-                "id": row_id(artefact, "correlation", method, symbol),
-                "artefact": artefact,
-                "quantity": symbol,
-                "score": f"{PAPER} of {label(method)}",
-                "setting": f"each seed's ρ over {panels} panels; the mean over {len(known)} seeds",
-                "points": len(known),
-                "level": LEVEL,
-            }
-            if not len(known):
-                reason = "no seed counts in every panel"
-                rows.append(CorrelationRow(**common, rho=None, reason=reason))
-                continue
-            interval = mean_interval(known, LEVEL)
-            reason = "one seed has no interval" if interval.count == 1 else ""
-            rows.append(
-                CorrelationRow(
-                    **common,
-                    rho=interval.mean,
-                    lower=interval.lower,
-                    upper=interval.upper,
-                    reason=reason,
-                )
-            )
-    return rows
+    return [
+        _correlation_row(artefact, method, symbol, rho, panels)
+        for method, by_symbol in ranked.items()
+        for symbol, rho in by_symbol.items()
+    ]
+
+
+def _correlation_row(
+    artefact: str, method: str, symbol: str, rho: np.ndarray, panels: int
+) -> CorrelationRow:
+    known = rho[np.isfinite(rho)]
+    common = {
+        "id": row_id(artefact, "correlation", method, symbol),
+        "artefact": artefact,
+        "quantity": symbol,
+        "score": f"{PAPER} of {label(method)}",
+        "setting": f"each seed's ρ over {panels} panels; the mean over {len(known)} seeds",
+        "points": len(known),
+        "level": LEVEL,
+    }
+    if not len(known):
+        reason = "the score is the same in all panels" if len(rho) else "no seed counts in them all"
+        return CorrelationRow(**common, rho=None, reason=reason)
+    interval = mean_interval(known.round(DIGITS), LEVEL)
+    return CorrelationRow(
+        **common,
+        rho=interval.mean,
+        # A mean of correlations is one, whatever Student's t says of its spread.
+        lower=None if interval.lower is None else max(-1.0, interval.lower),
+        upper=None if interval.upper is None else min(1.0, interval.upper),
+        reason="one seed has no interval" if interval.count == 1 else "",
+    )
 
 
 def rank_claim(

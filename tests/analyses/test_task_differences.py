@@ -85,6 +85,16 @@ def test_seeds_that_do_not_count_do_not_enter_and_none_is_said() -> None:
     assert all("no seed" in row.reason for row in rows)
 
 
+def test_a_score_that_never_changes_has_no_rank_and_an_interval_stays_within_one() -> None:
+    same = rank_correlations(TRAINING, PANELS, scored(dict.fromkeys(RISING, 1.0)), "tl")
+    (row, *_) = correlation_rows("it", {"tl": same}, len(PANELS))
+    assert (row.rho, row.reason) == (None, "the score is the same in all panels")
+    spread = {"Delta_12": np.array([1.0, 0.9, 0.5])}
+    (row,) = correlation_rows("it", {"tl": spread}, len(PANELS))
+    assert row.rho == pytest.approx(0.8)
+    assert row.upper == 1
+
+
 def test_a_rank_claim_has_a_negative_effect_where_it_is_right() -> None:
     ranked = rank_correlations(TRAINING, PANELS, scored(RISING), "m-l2o")
     claim = rank_claim("it", "m-l2o", "Delta_12", ranked, "Section 5.3")
