@@ -54,10 +54,11 @@ def section(runs: Sequence[Run]) -> Section:
     blocks: list[Block] = [
         Text(
             "Under each verdict is its effect, the mean over the training seeds of the paired "
-            "difference of the paper's score, a natural logarithm: it is negative where the claim "
-            "comes out as the paper has it. The interval is that of the one comparison (95 %); the "
-            "verdict is of the paired t-test after Holm's correction within the figure, so an "
-            "interval without 0 can go with `undecided`. A dash: the run does not assess the claim."
+            "difference of what the claim compares (the paper's score, unless it says otherwise; "
+            "natural logarithms): it is negative where the claim comes out as the paper has it. "
+            "The interval is that of the one comparison (95 %); the verdict is of the paired "
+            "t-test after Holm's correction within the figure, so an interval without 0 can go "
+            "with `undecided`. A dash: the run does not assess the claim."
         )
     ]
     if main:

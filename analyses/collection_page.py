@@ -18,7 +18,6 @@ from analyses.collection_runs import (
     run_row,
     side_by_side,
 )
-from analyses.convergence_page import SYMBOL_HEADINGS
 from analyses.publish import by_reason, facts, words
 from analyses.rendering import page
 from analyses.rendering.blocks import (
@@ -31,6 +30,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
+from analyses.task_differences_page import SYMBOL_HEADINGS
 from ml2o_core.results import ClaimVerdict, CorrelationRow, Results, Row, row_id
 from ml2o_core.results.row import column
 

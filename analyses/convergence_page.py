@@ -20,18 +20,19 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
-from analyses.task_differences import SYMBOLS
+from analyses.task_differences_page import task_difference_tables
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
-from ml2o_core.results import ConstantRow, FitRow, Interval, Results, ScoreRow
+from ml2o_core.results import FitRow, Results, ScoreRow
 from ml2o_core.results.vocabulary import ClaimVerdict, Score
 
-SYMBOL_HEADINGS = {
-    "Delta_12": r"$\Delta_{12}$",
-    "Delta_tilde_12": r"$\tilde\Delta_{12}$",
-    "Delta_23": r"$\Delta_{23}$",
-    "Delta_tilde_23": r"$\tilde\Delta_{23}$",
+KINDS = {
+    "a learned method": {m.label for m in METHODS.values()},
+    "an analytic optimizer": set(ANALYTIC_LABELS.values()),
 }
+
+FEW_PANELS = 2
+"""Up to as many, each has sentences of its own."""
 
 ROLES = (
     {m.label: Role.LEARNED for m in METHODS.values()}
@@ -41,20 +42,14 @@ ROLES = (
 
 
 def findings(results: Results, source: str) -> list[Finding]:
-    """What is said of every panel, and of the claims."""
+    """What is said of every panel, or of all where they are many, and of the claims."""
     found = []
-    for panel in dict.fromkeys(row.distribution for row in results.scores):
-        found += _panel_findings(results, source, panel)
-    not_assessed = results.claims.where(verdict="not assessed")
-    if len(not_assessed):
-        found.append(
-            Finding(
-                f"None of the {len(not_assessed)} claims of the paper about {source} is "
-                "assessed here: this run trains too briefly, and shows only that the "
-                "pipeline works.",
-                tuple(row.id for row in not_assessed),
-            )
-        )
+    panels = list(dict.fromkeys(row.distribution for row in results.scores))
+    if len(panels) > FEW_PANELS:
+        found += _findings_over(results, source, panels)
+    else:
+        for panel in panels:
+            found += _panel_findings(results, source, panel)
     assessed = [row for row in results.claims if row.verdict is not ClaimVerdict.NOT_ASSESSED]
     if assessed:
         counts = Counter(str(row.verdict) for row in assessed)
@@ -63,6 +58,15 @@ def findings(results: Results, source: str) -> list[Finding]:
             Finding(
                 f"Of the {len(assessed)} claims of the paper about {source}: {said}.",
                 tuple(row.id for row in assessed),
+            )
+        )
+    elif len(results.claims):
+        found.append(
+            Finding(
+                f"None of the {len(results.claims)} claims of the paper about {source} is "
+                "assessed here: this run trains too briefly, and shows only that the "
+                "pipeline works.",
+                tuple(row.id for row in results.claims),
             )
         )
     return found
@@ -119,7 +123,7 @@ def section(
                     **_score_columns(results),
                 },
             ),
-            *_task_differences(results),
+            *task_difference_tables(results),
             claim_table("The paper's claims about this figure.", results.claims),
             RowTable.of(
                 "How the parameters came about.",
@@ -210,20 +214,14 @@ def _score_columns(results: Results) -> dict[str, Cell]:
 
 def _panel_findings(results: Results, source: str, panel: str) -> list[Finding]:
     """The lowest scores, learned and analytic; what has no score; M-L2O against TL."""
-    here = results.scores.where(distribution=panel, score=PAPER)
     where = f"{source}, {panel}"
-    absolute = [r for r in here if r.reference is None]
     found = []
-    for kind, labels in (
-        ("a learned method", {m.label for m in METHODS.values()}),
-        ("an analytic optimizer", set(ANALYTIC_LABELS.values())),
-    ):
-        scored = [r for r in absolute if r.method in labels and r.mean is not None]
-        if scored:
-            best = min(scored, key=_mean)
+    for kind, labels in KINDS.items():
+        best = _best(results, panel, labels)
+        if best is not None:
             text = f"{where}: the lowest mean score of {kind} is that of {best.method}, "
             found.append(Finding(text + f"{_with_interval(best)}.", (best.id,)))
-    stuck = [r for r in absolute if r.method in ANALYTIC_LABELS.values() and r.mean is None]
+    stuck = _stuck(results, panel)
     if stuck:
         steps = {s for r in stuck for f in _tunings(results, panel, r.method) for s in f.chosen}
         found.append(
@@ -234,9 +232,7 @@ def _panel_findings(results: Results, source: str, panel: str) -> list[Finding]:
                 tuple(r.id for r in stuck),
             )
         )
-    for row in here:
-        if (row.method, row.reference) != (label("m-l2o"), label("tl")) or row.mean is None:
-            continue
+    for row in _central(results, panel):
         sure = (row.upper or 0) < 0 or (row.lower or 0) > 0
         found.append(
             Finding(
@@ -248,60 +244,60 @@ def _panel_findings(results: Results, source: str, panel: str) -> list[Finding]:
     return found
 
 
-def _task_differences(results: Results) -> tuple[Block, ...]:
-    """How far apart training, adaptation and test are, beside the scores; and the correlations."""
-    if not len(results.constants):
-        return ()
-    by_panel = {(row.subject, row.symbol): row for row in results.constants}
-    absolute = {
-        (r.distribution, r.method): r
-        for r in results.scores.where(score=PAPER)
-        if r.reference is None and r.mean is not None
-    }
-    methods = [m.label for m in METHODS.values() if any(k[1] == m.label for k in absolute)]
+def _findings_over(results: Results, source: str, panels: list[str]) -> list[Finding]:
+    """The same of many panels at once: how often, and between which values."""
+    where = f"{source}, {len(panels)} panels"
+    found = []
+    for kind, labels in KINDS.items():
+        best = [row for panel in panels if (row := _best(results, panel, labels)) is not None]
+        if best:
+            counts = Counter(row.method for row in best)
+            said = ", ".join(f"{method} in {n}" for method, n in counts.most_common())
+            text = f"{where}: the lowest mean score of {kind} is that of {said}."
+            found.append(Finding(text, tuple(row.id for row in best)))
+    stuck = [row for panel in panels for row in _stuck(results, panel)]
+    if stuck:
+        counts = Counter(row.method for row in stuck)
+        said = ", ".join(f"{method} (in {n})" for method, n in counts.most_common())
+        text = f"{where}: on some test problems these diverge, and have no score there: {said}."
+        found.append(Finding(text, tuple(row.id for row in stuck)))
+    central = [row for panel in panels for row in _central(results, panel)]
+    if central:
+        below = sum((row.upper or 0) < 0 for row in central)
+        above = sum((row.lower or 0) > 0 for row in central)
+        means = sorted(_mean(row) for row in central)
+        found.append(
+            Finding(
+                f"{where}: the score of M-L2O minus that of TL lies between {means[0]:.2f} and "
+                f"{means[-1]:.2f}; of its 95 % intervals {below} lie below 0, {above} above, and "
+                f"{len(central) - below - above} contain it.",
+                tuple(row.id for row in central),
+            )
+        )
+    return found
 
-    def difference(symbol: str) -> Callable[[ConstantRow], Interval | None]:
-        def cell(row: ConstantRow) -> Interval | None:
-            other = by_panel.get((row.subject, symbol))
-            return None if other is None else other.value
 
-        return cell
+def _absolute(results: Results, panel: str) -> list[ScoreRow]:
+    return [r for r in results.scores.where(distribution=panel, score=PAPER) if not r.reference]
 
-    def score(method: str) -> Callable[[ConstantRow], Estimate | None]:
-        def cell(row: ConstantRow) -> Estimate | None:
-            other = absolute.get((row.subject, method))
-            return None if other is None else Estimate.of(other)
 
-        return cell
+def _best(results: Results, panel: str, labels: set[str]) -> ScoreRow | None:
+    rows = _absolute(results, panel)
+    scored = [row for row in rows if row.method in labels and row.mean is not None]
+    return min(scored, key=_mean, default=None)
 
-    columns: dict[str, Cell] = {"tasks": "subject"}
-    columns |= {SYMBOL_HEADINGS[symbol]: difference(symbol) for symbol in SYMBOLS}
-    columns |= {method: score(method) for method in methods}
-    beside = RowTable.of(
-        "The task differences of A4 beside the paper's score: 12 between training and adaptation, "
-        "23 between adaptation and test; those of the populations on the unit ball about 0, in "
-        "closed form. They do not bound the differences of drawn batches.",
-        results.constants.where(symbol=SYMBOLS[0]),
-        columns,
-    )
-    if not len(results.correlations):
-        return (beside,)
-    return (
-        beside,
-        RowTable.of(
-            "Spearman's rank correlation of the task differences with the scores over these "
-            "panels: 1 where the score rises with the difference. Where the test tasks change from "
-            "panel to panel as well, their optima change too, and the score with them.",
-            results.correlations,
-            {
-                "task difference": lambda row: SYMBOL_HEADINGS[row.quantity],
-                "score": "score",
-                "mean ρ and 95 % interval": lambda row: Estimate.of(row, "rho"),
-                "over": "setting",
-                "note": "reason",
-            },
-        ),
-    )
+
+def _stuck(results: Results, panel: str) -> list[ScoreRow]:
+    """The analytic optimizers without a score."""
+    labels = ANALYTIC_LABELS.values()
+    return [r for r in _absolute(results, panel) if r.method in labels and r.mean is None]
+
+
+def _central(results: Results, panel: str) -> list[ScoreRow]:
+    """The score of M-L2O minus that of TL, if there is one."""
+    pair = label("m-l2o"), label("tl")
+    rows = results.scores.where(distribution=panel, score=PAPER)
+    return [r for r in rows if (r.method, r.reference) == pair and r.mean is not None]
 
 
 def _tunings(results: Results, panel: str, method: str) -> list[FitRow]:

@@ -23,7 +23,9 @@ from ml2o_theory.enclosure import Enclosure
 from ml2o_theory.population import PopulationDifference
 from ml2o_theory.regions import Ball
 
-SYMBOLS = ("Delta_12", "Delta_tilde_12", "Delta_23", "Delta_tilde_23")
+NAMES = {"Delta_12": "Δ₁₂", "Delta_tilde_12": "Δ̃₁₂", "Delta_23": "Δ₂₃", "Delta_tilde_23": "Δ̃₂₃"}
+
+SYMBOLS = tuple(NAMES)
 
 LEVEL = 0.95
 
@@ -130,8 +132,8 @@ def rank_claim(
     rho = ranked[symbol][np.isfinite(ranked[symbol])]
     return OrderClaim(
         id=row_id(artefact, "claim", method, symbol),
-        text=f"the smaller {symbol} is, the lower is the score of {label(method)} (effect: minus "
-        "the rank correlation)",
+        text=f"The smaller {NAMES[symbol]} is, the lower is the score of {label(method)} (effect: "
+        "minus the rank correlation)",
         source=source,
         better=np.zeros_like(rho),
         worse=rho,

@@ -11,6 +11,7 @@ import torch
 
 from analyses import profiles
 from analyses.convergence import ConvergenceArtefact, thinned
+from analyses.convergence_page import findings
 from analyses.figure2 import Figure2
 from analyses.figure4 import Figure4
 from analyses.figure_a5a import FigureA5a
@@ -25,7 +26,7 @@ from ml2o_core.errors import CheckpointError, InvalidArgument
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
-from ml2o_core.results import CurveRow
+from ml2o_core.results import CurveRow, Results, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 
@@ -224,3 +225,39 @@ def test_workers_do_not_change_the_rows(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr("analyses.convergence.WORKERS", 2)
     two = run_artefacts(["figure2"], SETTINGS, tmp_path / "two")
     assert two.rows == one.rows
+
+
+def test_many_panels_are_told_at_once() -> None:
+    """Three panels; M-L2O is ahead of TL in one, behind in one, and not told apart in one."""
+
+    def row(panel: int, method: str, mean: float | None, reference: str | None = None) -> ScoreRow:
+        versus = ("minus", reference) if reference else ()
+        ends = {} if mean is None else {"lower": mean - 1, "upper": mean + 1}
+        return ScoreRow(
+            id=row_id("table1", panel, method, *versus),
+            artefact="table1",
+            family="lasso",
+            distribution=f"σ = {panel}",
+            method=method,
+            score=PAPER,
+            mean=mean,
+            **ends,
+            reference=reference,
+            repeats=2,
+            reason="" if mean is not None else "diverges",
+        )
+
+    tl = METHODS["tl"].label
+    rows = []
+    for panel, difference in enumerate((-2.0, 0.5, 3.0)):
+        rows += [row(panel, "M-L2O", difference), row(panel, tl, 0.0), row(panel, "SGD", None)]
+        rows += [row(panel, "Adam", -5.0), row(panel, "M-L2O", difference, tl)]
+    said = [finding.text for finding in findings(Results(tuple(rows)), "Table 1")]
+    where = "Table 1, 3 panels: "
+    assert said == [
+        f"{where}the lowest mean score of a learned method is that of {tl} in 2, M-L2O in 1.",
+        f"{where}the lowest mean score of an analytic optimizer is that of Adam in 3.",
+        f"{where}on some test problems these diverge, and have no score there: SGD (in 3).",
+        f"{where}the score of M-L2O minus that of TL lies between -2.00 and 3.00; of its 95 % "
+        "intervals 1 lie below 0, 1 above, and 1 contain it.",
+    ]
