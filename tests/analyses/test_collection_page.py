@@ -80,9 +80,9 @@ def test_the_counts_are_those_of_the_rows(two: Path) -> None:
 def test_intervals_are_counted_once_and_what_survives_is_said(two: Path) -> None:
     runs = [Run(name, results) for name, results in runs_in(two).items()]
     assert sentences(runs) == [
-        "paper: M-L2O − TL, by the paper's score "
+        "paper: M-L2O − TL, by the paper's score: "
         "1 of 1 intervals lie below 0, 0 contain 0, 0 lie above 0.",
-        "matched: M-L2O − TL, by the paper's score "
+        "matched: M-L2O − TL, by the paper's score: "
         "0 of 1 intervals lie below 0, 1 contain 0, 0 lie above 0.",
         "By the paper's score, M-L2O is better than TL in 1 of 1 comparisons under paper; "
         "under matched it still is in 0 of them.",
