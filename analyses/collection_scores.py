@@ -83,7 +83,8 @@ def sentences(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         for pair in TO_TL:
             by_score = {score: _once(run, score, pair) for score in SCORES}
-            said = [f"by {SHORT[score]}: {_where(rows)}" for score, rows in by_score.items() if rows]
+            some = {score: rows for score, rows in by_score.items() if rows}
+            said = [f"by {SHORT[score]}: {_where(rows)}" for score, rows in some.items()]
             if said:
                 found.append(f"{run.name}: {pair[0]} − TL, {'; '.join(said)}.")
     by_name = {run.name: run for run in runs}
