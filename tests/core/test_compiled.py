@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from ml2o_core.named import Tensors
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.optimizers.sgd import SGD
 from ml2o_core.problems import sample_problems
+from ml2o_core.progress import Stopped
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.training_store import TrainingStore
+
+from .test_training_store import StopAt
 
 ROUNDING = 1e-4
 """Relative; float32 over a few windows of Adam, whose first steps divide by |g|."""
@@ -65,6 +69,21 @@ def test_a_compiled_training_is_another_up_to_rounding(method: MetaGradient) -> 
         eager, other = (train(configuration(method), compile=c) for c in (False, True))
     alike(eager, other, ROUNDING)
     assert (eager.device, other.device) == ("cpu", "cpu, compiled")
+
+
+@pytest.mark.slow
+def test_a_compiled_training_that_was_stopped_ends_at_the_same_bytes(tmp_path: Path) -> None:
+    """Compiled anew when it goes on, as in another process."""
+    config = configuration(Plain())
+    with deterministic():
+        whole = train(config, compile=True)
+        store = TrainingStore(tmp_path, config, compile=True, seconds=math.inf)
+        with pytest.raises(Stopped):
+            train(config, compile=True, progress=StopAt(3), keep=store)
+        resumed = train(config, compile=True, resume=store.load())
+    for name, value in whole.params.items():
+        assert torch.equal(value, resumed.params[name])
+    assert torch.equal(whole.history.objective, resumed.history.objective)
 
 
 def test_a_run_of_a_rule_is_the_same_with_and_without() -> None:
