@@ -8,13 +8,15 @@ neighbours into loops. Sums are then rounded in another order: results agree to 
 to the last bit. A compiled program is kept in the compiler's cache, for the next process.
 
 Compiling takes about as long as some hundred windows (`ml2o bench training --compile`), and needs a
-C++ compiler.
+C++ compiler and Python's headers.
 """
 
 from __future__ import annotations
 
 import shutil
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +32,7 @@ COMPILERS = ("g++", "clang++", "c++")
 
 
 class NoCompiler(ML2OError):
-    """There is no C++ compiler on this machine."""
+    """There is no C++ compiler on this machine, or no headers of Python for it."""
 
 
 def compiled(function: Program, device: torch.device | str) -> Program:
@@ -45,6 +47,9 @@ def check_compiler() -> None:
     """`NoCompiler` where functions cannot be compiled for the CPU."""
     if not any(shutil.which(name) for name in COMPILERS):
         raise NoCompiler(f"--compile: needs a C++ compiler on the PATH ({', '.join(COMPILERS)})")
+    headers = Path(sysconfig.get_path("include"))
+    if not (headers / "Python.h").is_file():
+        raise NoCompiler(f"--compile: needs Python's headers, and there is no {headers}/Python.h")
 
 
 def place(device: torch.device | str, compile: bool) -> str:

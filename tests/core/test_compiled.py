@@ -33,6 +33,17 @@ ROUNDING = 1e-4
 """Relative; float32 over a few windows of Adam, whose first steps divide by |g|."""
 
 
+def _compiles() -> bool:
+    try:
+        check_compiler()
+    except NoCompiler:
+        return False
+    return True
+
+
+needs_compiler = pytest.mark.skipif(not _compiles(), reason="no C++ compiler, or no Python.h")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compile afresh, and leave nothing on the machine."""
@@ -62,6 +73,7 @@ def alike(first: Trained, second: Trained, tolerance: float) -> None:
     )
 
 
+@needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [Plain(), MAML()], ids=lambda m: m.name)
 def test_a_compiled_training_is_another_up_to_rounding(method: MetaGradient) -> None:
@@ -71,6 +83,7 @@ def test_a_compiled_training_is_another_up_to_rounding(method: MetaGradient) -> 
     assert (eager.device, other.device) == ("cpu", "cpu, compiled")
 
 
+@needs_compiler
 @pytest.mark.slow
 def test_a_compiled_training_that_was_stopped_ends_at_the_same_bytes(tmp_path: Path) -> None:
     """Compiled anew when it goes on, as in another process."""
@@ -86,6 +99,7 @@ def test_a_compiled_training_that_was_stopped_ends_at_the_same_bytes(tmp_path: P
     assert torch.equal(whole.history.objective, resumed.history.objective)
 
 
+@needs_compiler
 def test_a_run_of_a_rule_is_the_same_with_and_without() -> None:
     problems = sample_problems(
         Lasso.normal(1.0, rows=3, cols=3),
@@ -103,6 +117,7 @@ def test_a_run_of_a_rule_is_the_same_with_and_without() -> None:
     torch.testing.assert_close(eager.distances, other.distances, rtol=1e-12, atol=1e-12)
 
 
+@needs_compiler
 def test_inputs_may_lie_in_memory_in_another_order() -> None:
     def function(named: Tensors) -> Tensors:
         return {"y": (named["x"] * 2).sin()}
@@ -136,4 +151,11 @@ def test_a_checkpoint_says_that_it_was_compiled(tmp_path: Path) -> None:
 def test_without_a_compiler_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoCompiler, match=r"--compile: needs a C\+\+ compiler on the PATH"):
+        check_compiler()
+
+
+def test_without_the_headers_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("ml2o_core.compiled.COMPILERS", ("sh",))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    with pytest.raises(NoCompiler, match=r"needs Python's headers, and there is no .*Python\.h"):
         check_compiler()
