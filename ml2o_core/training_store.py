@@ -3,7 +3,8 @@
 The state is written between two windows, at most every `seconds`, and whenever the run is stopped.
 What goes on from it gives the same bytes as a run that was never stopped, on the same device: so
 the state belongs to one configuration, one kind of device (compiled for it or not) and one version
-of torch, and to another it is refused.
+of torch, and to another it is refused. Who has only part of the time on a GPU may move it: then the
+result is that of no other run to the last bit, and says where its windows were computed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from ml2o_core.problems import sample_problems
 from ml2o_core.unroll import begin
 
 UNFINISHED = Bundle("training.json", "ml2o-training", 1, "training that was stopped")
+
+PLACE = ("device", "torch")
+"""What a state belongs to only because of its last bits."""
 
 SECONDS = 20.0
 """Between two states that are kept."""
@@ -69,19 +73,22 @@ class TrainingStore:
         UNFINISHED.write(self.directory, values, state.tensors())
         self._next = self._clock() + self._seconds
 
-    def load(self) -> TrainingState | None:
+    def load(self, *, move: bool = False) -> TrainingState | None:
         """The state that was kept, or None; `CheckpointError` if it cannot be gone on from.
 
-        What a killed run has half written is cleared away.
+        With `move` another device or version of torch is no reason to refuse it, and is noted in
+        the state. What a killed run has half written is cleared away.
         """
         if self.directory.is_dir():
             remove_leftovers(self.directory)
         if not UNFINISHED.is_in(self.directory):
             return None
         manifest, tensors = UNFINISHED.read(self.directory)
-        for name, value in self._belongs_to.items():
-            if manifest.get(name) != value:
-                raise CheckpointError(self.directory, _foreign(name, manifest.get(name), value))
+        foreign = [name for name, value in self._belongs_to.items() if manifest.get(name) != value]
+        for name in foreign:
+            if not (move and name in PLACE):
+                found, here = manifest.get(name), self._belongs_to[name]
+                raise CheckpointError(self.directory, _foreign(name, found, here))
         try:
             state = TrainingState.restore(
                 manifest["state"], {name: v.to(self.device) for name, v in tensors.items()}
@@ -90,6 +97,9 @@ class TrainingStore:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"tensors are not those of a training ({error})"
             raise CheckpointError(self.directory, problem) from None
+        if foreign and state.window > 0:
+            there = f"{manifest.get('device')} (torch {manifest.get('torch')})"
+            state.elsewhere.append((there, state.window))
         return state
 
     def clear(self) -> None:
@@ -107,6 +117,8 @@ def _digest(init: Params) -> str:
 def _foreign(name: str, found: object, here: object) -> str:
     """What of the kept training is not as it is here."""
     again = "finish it with its own settings, or choose another folder"
+    if name in PLACE:
+        again = f"{again}, or move it (ml2o train --move)"
     if not (isinstance(found, Mapping) and isinstance(here, Mapping)):
         return f"an unfinished training with {name} {found!r}, not {here!r}; {again}"
     different = [key for key in {**here, **found} if found.get(key) != here.get(key)]

@@ -42,17 +42,6 @@ Out = Annotated[
 STOPPED = 3
 """Exit code when the time limit has stopped a training."""
 
-TimeLimit = Annotated[
-    float | None, option("Seconds after which the training stops, to go on another time.")
-]
-Compile = Annotated[
-    bool,
-    Parameter(
-        negative=(),
-        help="Compile the window first: it takes minutes, and pays for long runs. On a CPU the "
-        "result is the same up to rounding.",
-    ),
-]
 Config = Annotated[
     Path | None, option("TOML or JSON file with the run's settings; options given here win.")
 ]
@@ -86,6 +75,32 @@ class RunOptions:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Execution:
+    """How a training runs, which is not part of its configuration."""
+
+    compile: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Compile the window first: it takes minutes, and pays for long runs. On a CPU the "
+            "result is the same up to rounding.",
+        ),
+    ] = False
+    move: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Go on with a training that was stopped on another device, or with another "
+            "version of PyTorch; the checkpoint then says so.",
+        ),
+    ] = False
+    time_limit: Annotated[
+        float | None, option("Seconds after which the training stops, to go on another time.")
+    ] = None
+
+
 def train(
     *,
     out: Out = None,
@@ -115,8 +130,7 @@ def train(
     options: RunOptions = RunOptions(),
     plugin: Plugins = (),
     device: Device = "cpu",
-    compile: Compile = False,
-    time_limit: TimeLimit = None,
+    execution: Execution = Execution(),
     json: AsJson = False,
     **family_options: FamilyOptions,
 ) -> int:
@@ -151,7 +165,7 @@ def train(
         settings["meta_gradient"] = MAML()
     resolved = TrainConfig.parse(settings)
     with computing(device) as (place, progress):
-        return _run(resolved, None, out, place, compile, time_limit, progress, json)
+        return _run(resolved, None, out, place, execution, progress, json)
 
 
 def _planned(profile: str, preset: str, family: str, method: str | None) -> dict[str, Any]:
@@ -179,31 +193,31 @@ def _run(
     init: Params | None,
     out: Path | None,
     device: torch.device,
-    compile: bool,
-    time_limit: float | None,
+    execution: Execution,
     progress: Progress,
     json: bool,
 ) -> int:
     """Train, or go on with a training, and save it; the exit code."""
-    if compile and device.type == "cpu":
+    if execution.compile and device.type == "cpu":
         check_compiler()
-    if time_limit is not None and not time_limit > 0:
-        raise InvalidArgument("--time-limit", time_limit, "a number of seconds > 0")
+    limit = execution.time_limit
+    if limit is not None and not limit > 0:
+        raise InvalidArgument("--time-limit", limit, "a number of seconds > 0")
     folder = check_destination(out or Path("runs") / name_of(config))
-    store = TrainingStore(folder, config, device, compile=compile, init=init)
+    store = TrainingStore(folder, config, device, compile=execution.compile, init=init)
     if init is None and finished(folder, config):
         store.clear()  # a run may have been killed before it did
         _tell(folder, load_checkpoint(folder), json, "was finished before")
         return 0
-    state = store.load()
+    state = store.load(move=execution.move)
     begun = 0 if state is None else state.window
-    listener = progress if time_limit is None else TimeLimited(progress, time_limit)
+    listener = progress if limit is None else TimeLimited(progress, limit)
     try:
         trained = run_training(
             config,
             init,
             device=device,
-            compile=compile,
+            compile=execution.compile,
             progress=listener,
             resume=state,
             keep=store,
@@ -230,8 +244,7 @@ def adapt(
     options: RunOptions = RunOptions(),
     plugin: Plugins = (),
     device: Device = "cpu",
-    compile: Compile = False,
-    time_limit: TimeLimit = None,
+    execution: Execution = Execution(),
     json: AsJson = False,
     **family_options: FamilyOptions,
 ) -> int:
@@ -243,7 +256,7 @@ def adapt(
     _refuse_unknown(settings, TrainConfig.model_fields.keys() - {"family", "rule"})
     resolved = adaptation(pretrained.config, target, **settings)
     with computing(device) as (place, progress):
-        return _run(resolved, pretrained.params, out, place, compile, time_limit, progress, json)
+        return _run(resolved, pretrained.params, out, place, execution, progress, json)
 
 
 def _refuse_without(needed: str, **given: object) -> None:

@@ -24,7 +24,8 @@ class TrainingState:
     """`window` windows are done; `episodes` have begun, and the current one has `left` windows.
 
     `diverged_at` (R,) is the window of a replicate's divergence, or −1. `columns` have shape (K, R)
-    and are filled up to `window`. `carry` is None before the first window.
+    and are filled up to `window`. `carry` is None before the first window. `elsewhere` says where
+    the first windows were computed, and up to which one, if they were not computed here.
     """
 
     learner: Learner
@@ -36,6 +37,7 @@ class TrainingState:
     carry: Carry | None = None
     stage: Stage | None = None
     validations: Validations = field(default_factory=Validations)
+    elsewhere: list[tuple[str, int]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, config: TrainConfig, learner: Learner) -> Self:
@@ -77,6 +79,7 @@ class TrainingState:
             name: getattr(self, name) for name in ("window", "episodes", "left")
         }
         found["validations"] = [self.validations.window, self.validations.stage]
+        found["elsewhere"] = [list(part) for part in self.elsewhere]
         if self.stage is not None:
             found["stage"] = {
                 "index": self.stage.index,
@@ -116,6 +119,7 @@ class TrainingState:
             carry,
             stage,
             Validations(list(windows), list(stages), values),
+            [(str(where), int(window)) for where, window in numbers.get("elsewhere", ())],
         )
 
 

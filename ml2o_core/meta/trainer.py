@@ -56,7 +56,8 @@ class History:
 class Trained:
     """φ of R replicates after a run. `diverged_at` (R,): the window of divergence, or −1.
 
-    `device` is where it was trained (`ml2o_core.compiled.place`), not where the parameters are.
+    `device` is where it was trained (`ml2o_core.compiled.place`; for one that moved, each place in
+    turn), not where the parameters are.
     """
 
     config: TrainConfig
@@ -191,7 +192,8 @@ class _Run:
             stage=torch.tensor(seen.stage, dtype=torch.int64),
         )
         params = {name: v.clone() for name, v in self.layout.split(state.learner.phi).items()}
-        where = place(self.device, self._compile)
+        earlier = [f"{there} to window {window}" for there, window in state.elsewhere]
+        where = ", then ".join([*earlier, place(self.device, self._compile)])
         return Trained(self.config, params, history, state.diverged_at.cpu(), where)
 
     def _before(self, curriculum: Curriculum) -> None:

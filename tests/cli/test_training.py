@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from ml2o_core.meta.config import TrainConfig, adaptation
 from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.plain import Plain
+from ml2o_core.meta.state import TrainingState
 from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.optimizers.gain import LinearGain
 from ml2o_core.scoring import evaluate
 from ml2o_core.tasks.lasso import Lasso
+from ml2o_core.training_store import TrainingStore
 from ml2o_theory.optima import certified_optima
 
 from .conftest import SMALL, Program
@@ -100,6 +103,19 @@ def test_an_unfinished_training_is_not_taken_for_another(ml2o: Program) -> None:
     assert answer.code == 2
     assert "unfinished training with seed = 0, not 3" in answer.err
     assert ml2o(f"train {SMALL} --out a").code == 0
+
+
+def test_a_training_that_was_stopped_elsewhere_is_moved_on_request(ml2o: Program) -> None:
+    assert ml2o(f"train {SMALL} --out a").code == 0
+    config = load_checkpoint("a").config
+    states: list[TrainingState] = []
+    train(config, keep=lambda state, now: states.append(copy.deepcopy(state)))
+    TrainingStore(Path("b"), config, "cuda")(states[0], True)
+    refused = ml2o(f"train {SMALL} --out b")
+    assert (refused.code, "ml2o train --move" in refused.err) == (2, True)
+    assert ml2o(f"train {SMALL} --out b --move").code == 0
+    assert load_checkpoint("b").device.startswith("cuda (torch 2")
+    assert load_checkpoint("b").device.endswith("to window 1, then cpu")
 
 
 def test_without_out_the_folder_is_named_by_the_configuration(ml2o: Program) -> None:

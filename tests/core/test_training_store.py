@@ -292,6 +292,37 @@ def test_a_state_of_another_device_or_torch_or_format_is_refused(tmp_path: Path)
     assert store.load() is not None  # the negative control: the hashes alone were made anew
 
 
+def test_a_training_can_be_moved_and_says_where_it_was_computed(tmp_path: Path) -> None:
+    """Here both devices are this one, so that it also has to end at the same parameters."""
+    stopped(tmp_path)
+    rewrite(tmp_path, lambda manifest: manifest.update(torch="1.0", device="cuda"))
+    here = TrainingStore(tmp_path, BASE, seconds=NEVER)
+    refused(here, "or move it")
+    refused(TrainingStore(tmp_path, BASE.with_changes(seed=1), "cuda"), "another folder$")
+    with pytest.raises(CheckpointError, match="seed = 0, not 1"):
+        TrainingStore(tmp_path, BASE.with_changes(seed=1)).load(move=True)
+    with pytest.raises(Stopped):  # and after another stop it still knows
+        train(BASE, progress=StopAt(1), resume=here.load(move=True), keep=here)
+    again = here.load()
+    assert again is not None
+    assert again.elsewhere == [("cuda (torch 1.0)", 3)]
+    moved, whole = train(BASE, resume=again), train(BASE)
+    assert moved.device == "cuda (torch 1.0) to window 3, then cpu"
+    assert whole.device == "cpu"
+    for name, value in whole.params.items():
+        assert torch.equal(moved.params[name], value)
+    save_checkpoint(tmp_path / "moved", moved)
+    assert load_checkpoint(tmp_path / "moved").device == moved.device
+
+
+def test_what_has_not_begun_was_computed_nowhere_else(tmp_path: Path) -> None:
+    store = TrainingStore(tmp_path, BASE, "cuda", seconds=NEVER)
+    with pytest.raises(Stopped):
+        train(BASE, progress=StopAt(0), keep=store)
+    state = TrainingStore(tmp_path, BASE).load(move=True)
+    assert train(BASE, resume=state).device == "cpu"
+
+
 @pytest.mark.parametrize("kind", ["flipped", "truncated", "missing"])
 @pytest.mark.parametrize("pattern", ["training.json", "*.safetensors"])
 def test_a_damaged_state_is_refused(tmp_path: Path, pattern: str, kind: str) -> None:
