@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from analyses.artefact import Chapter, Finding, main
-from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
-from analyses.profiles import Plan, plan, size
+from analyses.lasso_test import SCORES, SeedScores
+from analyses.lasso_tests import Case, LassoTests
+from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import DIFFERENCE_COLUMNS, decided, difference_rows
 from analyses.seed_curves import seed_curve
@@ -24,18 +23,11 @@ from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
-from ml2o_core.devices import resolve_device
-from ml2o_core.meta.config import TrainConfig
-from ml2o_core.meta.descent import Layout
-from ml2o_core.meta.state import TrainingState
-from ml2o_core.meta.trainer import train
 from ml2o_core.methods import METHODS, Pretrained
-from ml2o_core.optimizers.base import Params
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
-from ml2o_core.tasks.lasso import Lasso
 
 STEPS = (0, 1, 2, 5, 10, 20, 50)
 ADAPTING = {name: recipe for name, recipe in METHODS.items() if recipe.adapts}
@@ -49,9 +41,7 @@ class AdaptationStepsConfig(Spec):
 
     plan: Plan
     steps: tuple[int, ...] = Field(STEPS, min_length=2, description="of Adam, a window each")
-    sigmas: tuple[float, ...] = Field(SIGMAS, description="σ of adaptation and test")
-    test_steps: int
-    test_size: int
+    tests: LassoTests
 
 
 class AdaptationSteps(TrainedArtefact):
@@ -63,15 +53,12 @@ class AdaptationSteps(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> AdaptationStepsConfig:
-        here = size(settings)
-        return AdaptationStepsConfig(
-            plan=plan(settings), test_steps=here.test_steps, test_size=here.test_size
-        )
+        return AdaptationStepsConfig(plan=plan(settings), tests=LassoTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
-        config, device = self.configuration(settings), resolve_device(settings.device)
+        config = self.configuration(settings)
         planned = config.plan
         trained = [planned.plain, planned.meta, planned.first_order]
         runs = trainings.several([training for training in trained if training is not None])
@@ -79,47 +66,15 @@ class AdaptationSteps(TrainedArtefact):
         rows: list[Row] = [
             fit_row(self.name, _users(kind), run) for kind, run in pretrained.runs.items()
         ]
-        for sigma in config.sigmas:
-            test = LassoTest.draw(
-                sigma,
-                seed=settings.seed,
-                repeats=planned.meta.repeats,
-                size=config.test_size,
-                steps=config.test_steps,
-                device=device,
-                compile=settings.compile,
-            )
-            found = {
-                name: self._scores(config, test, pretrained, name, progress)
-                for name, recipe in ADAPTING.items()
-                if recipe.pretraining in pretrained.params
-            }
+        cases = {
+            name: Case(planned, pretrained.runs.get(recipe.pretraining), config.steps)
+            for name, recipe in ADAPTING.items()
+            if recipe.pretraining in pretrained.params
+        }
+        for sigma, found in config.tests.scores(cases, settings, trainings, progress).items():
             rows += self._curves(sigma, config.steps, found)
             rows += self._differences(sigma, config.steps, found)
         return rows
-
-    def _scores(
-        self,
-        config: AdaptationStepsConfig,
-        test: LassoTest,
-        pretrained: Pretrained,
-        method: str,
-        progress: Progress,
-    ) -> list[SeedScores]:
-        """Of one method after each number of steps, all of them on the way of one adaptation."""
-        recipe = METHODS[method]
-        adapting = config.plan.adapting(Lasso.normal(test.sigma), windows=max(config.steps))
-        device = test.problems.start.device
-        params = pretrained.params[recipe.pretraining]
-        converged = pretrained.converged[recipe.pretraining]
-        label = f"adapt {recipe.label} to σ = {test.sigma:g}"
-        way = adapted_on_the_way(adapting, params, config.steps, device, progress, label)
-        return [
-            test.score(
-                config.plan.meta.rule, phi, converged & alive, progress, _name(method, steps)
-            )
-            for steps, (phi, alive) in zip(config.steps, way, strict=True)
-        ]
 
     def _curves(
         self, sigma: float, steps: tuple[int, ...], found: Mapping[str, list[SeedScores]]
@@ -215,30 +170,6 @@ class AdaptationSteps(TrainedArtefact):
                 RowTable.of("The trainings.", results.fits, FIT_COLUMNS),
             )
         )
-
-
-def adapted_on_the_way(
-    config: TrainConfig,
-    params: Params,
-    steps: Sequence[int],
-    device: torch.device | str = "cpu",
-    progress: Progress | None = None,
-    label: str | None = None,
-) -> list[tuple[Params, Tensor]]:
-    """φ after each number of windows of the adaptation `config`, and which replicates (R,) live.
-
-    A run of k windows is the beginning of a longer one, so that one run passes all of them.
-    """
-    layout = Layout.of(params)
-    everyone = torch.ones(config.repeats, dtype=torch.bool)
-    seen: dict[int, tuple[Params, Tensor]] = {0: (params, everyone)}
-
-    def look(state: TrainingState, now: bool) -> None:
-        if state.window in steps:
-            seen[state.window] = (layout.split(state.learner.phi.clone()), state.alive.cpu())
-
-    train(config, params, device=device, progress=progress, label=label, keep=look)
-    return [seen[count] for count in steps]
 
 
 def _users(kind: str) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
-from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
-from analyses.profiles import Plan, plan, size
+from analyses.lasso_test import SCORES, SeedScores
+from analyses.lasso_tests import Case, LassoTests
+from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
 from analyses.seed_curves import seed_curve
@@ -22,7 +23,6 @@ from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
 from analyses.trainings import Trainings
-from ml2o_core.devices import resolve_device
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
@@ -40,9 +40,7 @@ class AlphaSweepConfig(Spec):
 
     plan: Plan
     alphas: tuple[float, ...] = Field(ALPHAS, min_length=2, description="inner steps")
-    sigmas: tuple[float, ...] = Field(SIGMAS, description="σ of adaptation and test")
-    test_steps: int
-    test_size: int
+    tests: LassoTests
 
     def trainings(self) -> dict[str, TrainConfig]:
         """TL's, and M-L2O's for each α, by the name of the method."""
@@ -70,33 +68,21 @@ class AlphaSweep(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> AlphaSweepConfig:
-        here = size(settings)
-        return AlphaSweepConfig(
-            plan=plan(settings), test_steps=here.test_steps, test_size=here.test_size
-        )
+        return AlphaSweepConfig(plan=plan(settings), tests=LassoTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
-        config, device = self.configuration(settings), resolve_device(settings.device)
+        config = self.configuration(settings)
         configs = config.trainings()
         runs = dict(zip(configs, trainings.several(list(configs.values())), strict=True))
         rows: list[Row] = []
         for name, run in runs.items():
             rows += [fit_row(self.name, name, run), *curvature_rows(self.name, name, run)]
-        for sigma in config.sigmas:
-            test = LassoTest.draw(
-                sigma,
-                seed=settings.seed,
-                repeats=config.plan.meta.repeats,
-                size=config.test_size,
-                steps=config.test_steps,
-                device=device,
-                compile=settings.compile,
-            )
-            found = {
-                name: test.adapted(config.plan, run, progress, name) for name, run in runs.items()
-            }
+        cases = {name: Case(config.plan, run) for name, run in runs.items()}
+        tested = config.tests.scores(cases, settings, trainings, progress)
+        for sigma, by_steps in tested.items():
+            found = {name: scores for name, (scores,) in by_steps.items()}
             rows += self._scores(sigma, found)
             rows += self._curves(sigma, config.alphas, found)
         return rows

@@ -6,7 +6,7 @@ methods, here and in the paper's figures, are of the same tasks (common random n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyses.profiles import Plan
 from ml2o_core.evaluation import loss_curves, min_log_mean
-from ml2o_core.meta.trainer import Trained, train
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.descent import Layout
+from ml2o_core.meta.state import TrainingState
+from ml2o_core.meta.trainer import train
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems, sample_problems
-from ml2o_core.progress import Progress
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import CertifiedOptima, certified_optima
@@ -40,6 +41,11 @@ class SeedScores:
 
     values: Mapping[Score, np.ndarray]
     counted: np.ndarray
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The values by the name of the score."""
+        return {score.value: values for score, values in self.values.items()}
 
     def pair(self, other: SeedScores) -> tuple[np.ndarray, np.ndarray]:
         """The paper's scores of both, over the seeds that count for both."""
@@ -86,31 +92,40 @@ class LassoTest:
         optima = certified_optima(problems.tasks.to("cpu", torch.float64))
         return cls(sigma, steps, problems, optima, compile)
 
-    def score(
-        self, rule: UpdateRule, params: Params, converged: Tensor, progress: Progress, name: str
-    ) -> SeedScores:
+    def adapted(
+        self, adapting: TrainConfig, params: Params, converged: Tensor, steps: Sequence[int]
+    ) -> list[SeedScores]:
+        """Of φ = `params` after each number of steps of the adaptation `adapting` to this σ."""
+        way = on_the_way(adapting, params, steps, self.problems.start.device)
+        return [self.score(adapting.rule, phi, converged & alive) for phi, alive in way]
+
+    def score(self, rule: UpdateRule, params: Params, converged: Tensor) -> SeedScores:
         """Of `rule` with φ = `params`, whose replicates `converged` (R,)."""
-        label = f"test {name}, σ = {self.sigma:g}"
-        losses = loss_curves(
-            rule,
-            params,
-            self.problems,
-            self.steps,
-            compile=self.compile,
-            progress=progress,
-            label=label,
-        ).cpu()
+        losses = loss_curves(rule, params, self.problems, self.steps, compile=self.compile).cpu()
         # Of the mean, since losses that are finite can have a mean that is not.
         finite = losses.mean(1).isfinite().all(1)
         paper, excess = min_log_mean(losses), min_log_mean(self.optima.excess(losses))
         values = dict(zip(SCORES, (paper.numpy(), excess.numpy()), strict=True))
         return SeedScores(values, (converged.cpu() & finite).numpy())
 
-    def adapted(self, plan: Plan, run: Trained, progress: Progress, name: str) -> SeedScores:
-        """The same after the plan's adaptation of a trained φ to this σ."""
-        adapting = plan.adapting(Lasso.normal(self.sigma))
-        label = f"adapt {name} to σ = {self.sigma:g}"
-        device = self.problems.start.device
-        adapted = train(adapting, run.params, device=device, progress=progress, label=label)
-        converged = run.converged & adapted.converged
-        return self.score(run.config.rule, adapted.params, converged, progress, name)
+
+def on_the_way(
+    config: TrainConfig,
+    params: Params,
+    steps: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> list[tuple[Params, Tensor]]:
+    """φ after each number of windows of the adaptation `config`, and which replicates (R,) live.
+
+    A run of k windows is the beginning of a longer one, so that one run passes all of them.
+    """
+    layout = Layout.of(params)
+    everyone = torch.ones(config.repeats, dtype=torch.bool)
+    seen: dict[int, tuple[Params, Tensor]] = {0: (params, everyone)}
+
+    def look(state: TrainingState, now: bool) -> None:
+        if state.window in steps:
+            seen[state.window] = (layout.split(state.learner.phi.clone()), state.alive.cpu())
+
+    train(config, params, device=device, keep=look)
+    return [seen[count] for count in steps]

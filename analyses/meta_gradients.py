@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import Field
-
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
-from analyses.lasso_test import SIGMAS, LassoTest
-from analyses.profiles import Plan, plan, size
+from analyses.lasso_tests import Case, LassoTests
+from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, difference_rows, score_rows
 from analyses.settings import Preset, Profile, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
-from ml2o_core.devices import resolve_device
 from ml2o_core.meta.base import MetaGradient
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.plain import Plain
@@ -42,9 +39,7 @@ class MetaGradientsConfig(Spec):
 
     plan: Plan
     trainings: dict[str, TrainConfig]
-    sigmas: tuple[float, ...] = Field(SIGMAS, description="σ of adaptation and test")
-    test_steps: int
-    test_size: int
+    tests: LassoTests
 
 
 class MetaGradients(TrainedArtefact):
@@ -56,35 +51,25 @@ class MetaGradients(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> MetaGradientsConfig:
-        here, planned = size(settings), plan(settings)
+        planned = plan(settings)
         return MetaGradientsConfig(
             plan=planned,
             trainings=same_budget(planned, settings.profile),
-            test_steps=here.test_steps,
-            test_size=here.test_size,
+            tests=LassoTests.of(settings),
         )
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
-        config, device = self.configuration(settings), resolve_device(settings.device)
+        config = self.configuration(settings)
         configs = config.trainings
         runs = dict(zip(configs, trainings.several(list(configs.values())), strict=True))
         rows: list[Row] = [fit_row(self.name, name, run) for name, run in runs.items()]
         claims = []
-        for sigma in config.sigmas:
-            test = LassoTest.draw(
-                sigma,
-                seed=settings.seed,
-                repeats=config.plan.meta.repeats,
-                size=config.test_size,
-                steps=config.test_steps,
-                device=device,
-                compile=settings.compile,
-            )
-            found = {
-                name: test.adapted(config.plan, run, progress, name) for name, run in runs.items()
-            }
+        cases = {name: Case(config.plan, run) for name, run in runs.items()}
+        tested = config.tests.scores(cases, settings, trainings, progress)
+        for sigma, by_steps in tested.items():
+            found = {name: scores for name, (scores,) in by_steps.items()}
             for name, scores in found.items():
                 parts = (f"σ={sigma:g}", name)
                 rows += score_rows(self.name, parts, sigma, name, scores)

@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import Field
-
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
-from analyses.lasso_test import SIGMAS, LassoTest
-from analyses.profiles import Plan, plan, size
+from analyses.lasso_tests import Case, LassoTests
+from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, score_rows
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
-from ml2o_core.devices import resolve_device
+from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results, Row, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict
@@ -35,9 +33,12 @@ class UnrollLengths(Spec):
     """Every setting, resolved; a plan for each T."""
 
     plans: dict[int, Plan]
-    sigmas: tuple[float, ...] = Field(SIGMAS, description="σ of adaptation and test")
-    test_steps: int
-    test_size: int
+    tests: LassoTests
+
+
+def method(T: int) -> str:
+    """What M-L2O that was trained with this T is called in tables."""
+    return f"{METHODS['m-l2o'].label}, T = {T}"
 
 
 class UnrollLength(TrainedArtefact):
@@ -49,34 +50,26 @@ class UnrollLength(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> UnrollLengths:
-        here = size(settings)
         plans = {T: plan(settings, unroll_steps=T) for T in LENGTHS}
-        return UnrollLengths(plans=plans, test_steps=here.test_steps, test_size=here.test_size)
+        return UnrollLengths(plans=plans, tests=LassoTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
-        config, device = self.configuration(settings), resolve_device(settings.device)
+        config = self.configuration(settings)
         plans = config.plans
-        found = trainings.several([planned.meta for planned in plans.values()])
-        runs = dict(zip(plans, found, strict=True))
+        runs = trainings.several([planned.meta for planned in plans.values()])
+        cases = {
+            method(T): Case(planned, run)
+            for (T, planned), run in zip(plans.items(), runs, strict=True)
+        }
         rows: list[Row] = []
         claims = []
-        for sigma in config.sigmas:
-            test = LassoTest.draw(
-                sigma,
-                seed=settings.seed,
-                repeats=plans[LENGTHS[0]].meta.repeats,
-                size=config.test_size,
-                steps=config.test_steps,
-                device=device,
-                compile=settings.compile,
-            )
-            scores = {}
-            for T, planned in plans.items():
-                name = f"M-L2O, T = {T}"
-                scores[T] = test.adapted(planned, runs[T], progress, name)
-                rows += score_rows(self.name, (f"σ={sigma:g}", f"T={T}"), sigma, name, scores[T])
+        for sigma, found in config.tests.scores(cases, settings, trainings, progress).items():
+            scores = {T: found[method(T)][0] for T in plans}
+            for T in plans:
+                parts = (f"σ={sigma:g}", f"T={T}")
+                rows += score_rows(self.name, parts, sigma, method(T), scores[T])
             better, worse = scores[20].pair(scores[5])
             claims.append(
                 OrderClaim(

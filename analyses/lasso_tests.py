@@ -1,0 +1,180 @@
+"""The common LASSO test of many trained rules: each test kept when it is done, two at a time.
+
+A test depends on its training, the adaptation and the test tasks alone. So what is kept is used
+again by the same command, and by another artefact that tests the same rule; and the scores do not
+depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Self
+
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
+from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
+from analyses.profiles import Plan, size
+from analyses.provenance import PROGRAM
+from analyses.settings import RunSettings
+from analyses.side_by_side import side_by_side
+from analyses.trainings import Trainings
+from ml2o_core.compiled import place
+from ml2o_core.devices import deterministic, resolve_device
+from ml2o_core.meta.config import TrainConfig
+from ml2o_core.meta.trainer import Trained, initial_params
+from ml2o_core.optimizers.base import Params
+from ml2o_core.progress import Progress
+from ml2o_core.spec import Spec
+from ml2o_core.tasks.lasso import Lasso
+
+SHARED, PIECE = "lasso-tests", "scores"
+"""In place of an artefact's name, and the name of the one piece of a test."""
+
+WORKERS = 2
+"""Tests side by side, on a CPU."""
+
+EDITION = 1
+"""To be raised when a test changes: older ones are then left."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """φ after `run` and each number of `steps` of the plan's adaptation; by default, after all.
+
+    Without a run it is φ_0.
+    """
+
+    plan: Plan
+    run: Trained | None
+    steps: tuple[int, ...] = ()
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of adaptation steps after which it is scored."""
+        return self.steps or (self.plan.adaptation_windows,)
+
+    def start(self, device: torch.device) -> tuple[Params, Tensor]:
+        """φ before adaptation, and which replicates (R,) did not diverge up to there."""
+        if self.run is not None:
+            return self.run.to(device).params, self.run.converged
+        everyone = torch.ones(self.plan.meta.repeats, dtype=torch.bool)
+        return initial_params(self.plan.meta, device), everyone
+
+    def adapting(self, sigma: float) -> TrainConfig:
+        """All of its adaptation: at least a window, even if only the start is scored."""
+        return self.plan.adapting(Lasso.normal(sigma), windows=max(1, *self.counts))
+
+
+class LassoTests(Spec):
+    """What is tested on: σ of adaptation and test, steps of a run, problems a batch."""
+
+    sigmas: tuple[float, ...] = Field(SIGMAS, min_length=1)
+    steps: int = Field(ge=1)
+    size: int = Field(ge=1)
+
+    @classmethod
+    def of(cls, settings: RunSettings) -> Self:
+        """Those of a preset."""
+        here = size(settings)
+        return cls(steps=here.test_steps, size=here.test_size)
+
+    def scores(
+        self,
+        cases: Mapping[str, Case],
+        settings: RunSettings,
+        trainings: Trainings,
+        progress: Progress,
+    ) -> dict[float, dict[str, list[SeedScores]]]:
+        """By σ, by the name of the case, and by the number of its adaptation steps.
+
+        What is computed is kept beside the folder of the trainings.
+        """
+        device = resolve_device(settings.device)
+        kept = {
+            (sigma, name): self._store(case, sigma, settings, trainings)
+            for sigma in self.sigmas
+            for name, case in cases.items()
+        }
+        missing = [key for key, store in kept.items() if PIECE not in store.names()]
+        workers = 1 if device.type == "cuda" else min(WORKERS, len(missing))
+        calls = self._calls(missing, cases, settings, device)
+        with (
+            progress.task("tests", len(missing)) as advance,
+            side_by_side(_test, calls, workers) as found,
+        ):
+            for sigma, name, content in found:
+                kept[sigma, name].save(PIECE, content)
+                advance()
+        scores: dict[float, dict[str, list[SeedScores]]] = {sigma: {} for sigma in self.sigmas}
+        for (sigma, name), store in kept.items():
+            scores[sigma][name] = _scores(store.load([PIECE])[PIECE], cases[name])
+        return scores
+
+    def _calls(
+        self,
+        missing: Sequence[tuple[float, str]],
+        cases: Mapping[str, Case],
+        settings: RunSettings,
+        device: torch.device,
+    ) -> Iterator[tuple[str, Case, LassoTest]]:
+        """The arguments of `_test`; the tasks of one σ are drawn once, and only if needed."""
+        test: LassoTest | None = None
+        for sigma, name in missing:
+            case = cases[name]
+            if test is None or test.sigma != sigma:
+                test = LassoTest.draw(
+                    sigma,
+                    seed=settings.seed,
+                    repeats=case.plan.meta.repeats,
+                    size=self.size,
+                    steps=self.steps,
+                    device=device,
+                    compile=settings.compile,
+                )
+            yield name, case, test
+
+    def _store(
+        self, case: Case, sigma: float, settings: RunSettings, trainings: Trainings
+    ) -> Pieces:
+        if trainings.folder is None:
+            return PiecesInMemory()
+        belongs_to = {
+            "training": case.run and case.run.config.model_dump(mode="json"),
+            "trained on": case.run and case.run.device,
+            "adaptation": case.adapting(sigma).model_dump(mode="json"),
+            "after": case.counts,
+            "test": {"steps": self.steps, "size": self.size, "seed": settings.seed},
+            "device": place(resolve_device(settings.device), settings.compile),
+            "edition": EDITION,
+            "program": version(PROGRAM),
+        }
+        store = PieceStore.under(trainings.folder.parent, SHARED, belongs_to)
+        store.open()
+        return store
+
+
+def _test(name: str, case: Case, test: LassoTest) -> tuple[float, str, bytes]:
+    """One test, encoded, with its place; the limit of time is kept between tests."""
+    with deterministic():
+        start = case.start(test.problems.start.device)
+        found = test.adapted(case.adapting(test.sigma), *start, case.counts)
+    parts = [
+        pd.DataFrame({"steps": count, "counted": scores.counted, **scores.columns})
+        for count, scores in zip(case.counts, found, strict=True)
+    ]
+    return test.sigma, name, encode(pd.concat(parts, ignore_index=True))
+
+
+def _scores(frame: pd.DataFrame, case: Case) -> list[SeedScores]:
+    found = []
+    for count in case.counts:
+        rows = frame[frame["steps"] == count]
+        values = {score: rows[score.value].to_numpy() for score in SCORES}
+        found.append(SeedScores(values, rows["counted"].to_numpy()))
+    return found
