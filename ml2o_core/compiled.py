@@ -66,8 +66,9 @@ class _Compiled:
         self._program: Program | None = None
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        # A program is made for one layout of the memory as well as for one shape.
-        inputs = {name: value.detach().contiguous() for name, value in inputs.items()}
+        # A program is made for one layout of the memory as well as for one shape, and takes its
+        # inputs by their place: a state from a file has its tensors in another order.
+        inputs = {name: inputs[name].detach().contiguous() for name in sorted(inputs)}
         if self._program is None:
             self._program = self._compile(inputs)
         return self._program(inputs)

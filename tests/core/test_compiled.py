@@ -128,6 +128,19 @@ def test_inputs_may_lie_in_memory_in_another_order() -> None:
         torch.testing.assert_close(program({"x": given})["y"], (2 * x).sin())
 
 
+@needs_compiler
+def test_inputs_are_taken_by_their_names_in_whatever_order_they_come() -> None:
+    """Those of a state from a file come in the order of the alphabet."""
+
+    def function(named: Tensors) -> Tensors:
+        return {"difference": named["x"].sin() - named["a"].cos()}
+
+    program = compiled(function, "cpu")
+    a, x = torch.zeros(3), torch.ones(3)
+    for given in ({"x": x, "a": a}, {"a": a, "x": x}):
+        torch.testing.assert_close(program(given)["difference"], x.sin() - a.cos())
+
+
 def test_the_state_of_a_compiled_training_is_refused_by_another(tmp_path: Path) -> None:
     config = configuration(Plain())
     store = TrainingStore(tmp_path, config, compile=True)
