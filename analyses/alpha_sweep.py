@@ -19,6 +19,7 @@ from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
 from analyses.seed_curves import seed_curve
+from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
@@ -84,6 +85,7 @@ class AlphaSweep(TrainedArtefact):
         for sigma, by_steps in tested.items():
             found = {name: scores for name, (scores,) in by_steps.items()}
             rows += self._scores(sigma, found)
+            rows += config.tests.seed_rows(self.name, sigma, found, settings.seed)
             rows += self._curves(sigma, config.alphas, found)
         return rows
 
@@ -136,6 +138,7 @@ class AlphaSweep(TrainedArtefact):
                 "interval of the difference, one for each α)."
             )
             found.append(Finding(text, tuple(row.id for row in rows)))
+        found += never_below_start("Inner steps", list(results.seeds))
         found.append(_divergence(results))
         exact = _exact(results)
         steep = [row for row in results.constants if exact(row) * least(row) > 1]
@@ -180,6 +183,7 @@ class AlphaSweep(TrainedArtefact):
                     "point is the mean over the training seeds that did not diverge there."
                 ),
                 *figures,
+                *seed_figure(self.name, results.seeds),
                 RowTable.of(
                     "Paired differences to TL over the training seeds; negative where M-L2O is "
                     "better. The intervals are not corrected for their number.",

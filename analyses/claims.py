@@ -76,6 +76,8 @@ def assess(artefact: str, claims: Sequence[OrderClaim], settings: RunSettings) -
                 upper=effect.upper,
                 p_value=p,
                 p_adjusted=p_holm,
+                seeds=effect.count,
+                agreeing=int((claim.better < claim.worse).sum()),
             )
         )
     return rows

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from analyses.claims_page import agreement
 from analyses.collection_runs import Run, first_of, from_run, holding, profiles, side_by_side
 from analyses.rendering.blocks import Block, Cell, Estimate, Finding, RowTable, Section, Stack, Text
 from ml2o_core.results import ClaimRow, ClaimVerdict, row_id
@@ -58,7 +59,8 @@ def section(runs: Sequence[Run]) -> Section:
             "natural logarithms): it is negative where the claim comes out as the paper has it. "
             "The interval is that of the one comparison (95 %); the verdict is of the paired "
             "t-test after Holm's correction within the figure, so an interval without 0 can go "
-            "with `undecided`. A dash: the run does not assess the claim."
+            "with `undecided`. Below it is the number of training seeds in which it is as "
+            "claimed. A dash: the run does not assess the claim."
         )
     ]
     if main:
@@ -94,7 +96,8 @@ def _key(row: ClaimRow) -> tuple[str, str, str]:
 
 def _found(row: ClaimRow) -> Stack:
     effect = () if row.effect is None else (Estimate.of(row, "effect"),)
-    return Stack((row.verdict, *effect))
+    agreeing = agreement(row)
+    return Stack((row.verdict, *effect, *(() if agreeing is None else (agreeing,))))
 
 
 def _is_central(row: ClaimRow) -> bool:

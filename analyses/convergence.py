@@ -20,6 +20,7 @@ from analyses.comparison_rows import training_rows
 from analyses.panels import PAPER, Panels, Scored, rows_of, scored_of
 from analyses.profiles import Plan, plan, size
 from analyses.rendering.blocks import Block, Section
+from analyses.seed_scores import seed_rows
 from analyses.settings import Preset, RunSettings
 from analyses.task_differences import correlation_rows, difference_rows, rank_correlations
 from analyses.trained import TrainedArtefact
@@ -108,6 +109,7 @@ class ConvergenceArtefact(TrainedArtefact):
         for _, frame in frames:
             found += [thinned(row) for row in rows_of(frame, self.name)]
         for panel in config.panels:
+            found += self._seeds(config, panel, scored[panel.label])
             found += difference_rows(self.name, config.plan.meta.family, panel)
         if len(config.panels) >= RANKED_PANELS:
             ranked = self.ranked(settings, scored)
@@ -115,6 +117,23 @@ class ConvergenceArtefact(TrainedArtefact):
         found += self.further_rows(settings, scored)
         found += assess(self.name, self.claims(settings, scored), settings)
         return found
+
+    def _seeds(self, config: Comparison, panel: Panel, found: Scored) -> Sequence[Row]:
+        """The paper's score of the learned methods, seed by seed."""
+        learned = {
+            method.label: (found.scores[PAPER][name], found.counted[name])
+            for name, method in METHODS.items()
+            if name in found.counted
+        }
+        return seed_rows(
+            self.name,
+            panel.test,
+            panel.label,
+            panel.sigma,
+            learned,
+            seed=config.plan.meta.seed,
+            size=config.test_size,
+        )
 
     def ranked(self, settings: RunSettings, found: ByPanel) -> dict[str, dict[str, np.ndarray]]:
         """Rank correlations of the task differences with each learned method's score, by seed."""

@@ -20,6 +20,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
+from analyses.seed_scores import never_below_start, seed_figure
 from analyses.task_differences_page import task_difference_tables
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS
@@ -50,6 +51,7 @@ def findings(results: Results, source: str) -> list[Finding]:
     else:
         for panel in panels:
             found += _panel_findings(results, source, panel)
+    found += never_below_start(source, list(results.seeds))
     assessed = [row for row in results.claims if row.verdict is not ClaimVerdict.NOT_ASSESSED]
     if assessed:
         counts = Counter(str(row.verdict) for row in assessed)
@@ -123,6 +125,7 @@ def section(
                     **_score_columns(results),
                 },
             ),
+            *seed_figure(artefact, results.seeds),
             *task_difference_tables(results),
             claim_table("The paper's claims about this figure.", results.claims),
             RowTable.of(

@@ -21,6 +21,7 @@ from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
 from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.profiles import Plan, size
 from analyses.provenance import PROGRAM
+from analyses.seed_scores import PAPER, seed_rows
 from analyses.settings import RunSettings
 from analyses.side_by_side import side_by_side
 from analyses.trainings import Trainings
@@ -30,6 +31,7 @@ from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained, initial_params
 from ml2o_core.optimizers.base import Params
 from ml2o_core.progress import Progress
+from ml2o_core.results import SeedRow
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.lasso import Lasso
 
@@ -115,6 +117,15 @@ class LassoTests(Spec):
         for (sigma, name), store in kept.items():
             scores[sigma][name] = _scores(store.load([PIECE])[PIECE], cases[name])
         return scores
+
+    def seed_rows(
+        self, artefact: str, sigma: float, found: Mapping[str, SeedScores], seed: int
+    ) -> list[SeedRow]:
+        """The paper's score of each method at one σ, seed by seed."""
+        by_seed = {name: (scores.values[PAPER], scores.counted) for name, scores in found.items()}
+        where = f"σ = {sigma:g}"
+        test = Lasso.normal(sigma)
+        return seed_rows(artefact, test, where, sigma, by_seed, seed=seed, size=self.size)
 
     def _calls(
         self,

@@ -16,6 +16,7 @@ from analyses.lasso_tests import Case, LassoTests
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, difference_rows, score_rows
+from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, Profile, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
@@ -70,6 +71,7 @@ class MetaGradients(TrainedArtefact):
         tested = config.tests.scores(cases, settings, trainings, progress)
         for sigma, by_steps in tested.items():
             found = {name: scores for name, (scores,) in by_steps.items()}
+            rows += config.tests.seed_rows(self.name, sigma, found, settings.seed)
             for name, scores in found.items():
                 parts = (f"σ={sigma:g}", name)
                 rows += score_rows(self.name, parts, sigma, name, scores)
@@ -100,7 +102,8 @@ class MetaGradients(TrainedArtefact):
             text += f": {'; '.join(map(_difference, apart))}"
         elif effects:
             text += f"; they lie between {min(effects):+.2f} and {max(effects):+.2f}"
-        return [Finding(f"{text}.", tuple(row.id for row in apart or claims))]
+        stuck = never_below_start("Meta-gradients", list(results.seeds))
+        return [Finding(f"{text}.", tuple(row.id for row in apart or claims)), *stuck]
 
     def section(self, results: Results) -> Section:
         return Section(
@@ -120,6 +123,7 @@ class MetaGradients(TrainedArtefact):
                     results.claims,
                     "difference to TL",
                 ),
+                *seed_figure(self.name, results.seeds),
                 RowTable.of(
                     "The paired differences to TL of both scores, with 95 % intervals that are "
                     "not corrected for their number.",

@@ -17,6 +17,7 @@ from analyses.lasso_tests import Case, LassoTests
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, score_rows
+from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
@@ -65,12 +66,14 @@ class UnrollLength(TrainedArtefact):
         }
         rows: list[Row] = []
         claims = []
-        for sigma, found in config.tests.scores(cases, settings, trainings, progress).items():
-            scores = {T: found[method(T)][0] for T in plans}
+        tested = config.tests.scores(cases, settings, trainings, progress)
+        for sigma, by_steps in tested.items():
+            found = {name: scores for name, (scores,) in by_steps.items()}
+            rows += config.tests.seed_rows(self.name, sigma, found, settings.seed)
             for T in plans:
                 parts = (f"σ={sigma:g}", f"T={T}")
-                rows += score_rows(self.name, parts, sigma, method(T), scores[T])
-            better, worse = scores[20].pair(scores[5])
+                rows += score_rows(self.name, parts, sigma, method(T), found[method(T)])
+            better, worse = found[method(20)].pair(found[method(5)])
             claims.append(
                 OrderClaim(
                     id=row_id(self.name, "claim", f"σ={sigma:g}"),
@@ -88,7 +91,7 @@ class UnrollLength(TrainedArtefact):
             Finding(f"That {row.claim} is {row.verdict} ({row.effect:+.2f}).", (row.id,))
             for row in results.claims
             if row.verdict is not ClaimVerdict.NOT_ASSESSED and row.effect is not None
-        ]
+        ] + never_below_start("Section 5.1", list(results.seeds))
 
     def section(self, results: Results) -> Section:
         return Section(
@@ -105,6 +108,7 @@ class UnrollLength(TrainedArtefact):
                     results.scores,
                     COLUMNS,
                 ),
+                *seed_figure(self.name, results.seeds),
                 claim_table("The paper's claim.", results.claims),
             )
         )

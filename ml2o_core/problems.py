@@ -12,6 +12,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.seeding import Axis, generator
@@ -24,6 +25,14 @@ class Problems:
 
     tasks: TaskBatch
     start: Tensor
+
+    def start_losses(self) -> Tensor:
+        """f(x_0) of every problem, shape (R, N)."""
+
+        def one(tensors: dict[str, Tensor], x: Tensor) -> Tensor:
+            return self.tasks.task_type(**tensors).loss(x)
+
+        return vmap(vmap(one))(self.tasks.tensors, self.start)
 
     def repeat(self, copies: int) -> Self:
         """The same problems `copies` times along the replicate axis: shape (copies · R, N)."""

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results import CurveRow, Row, StageRow
+from ml2o_core.results import CurveRow, Row, SeedRow, StageRow
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,39 @@ class StageFigure:
 
 
 @dataclass(frozen=True)
+class SeedFigure:
+    """Every training seed's score as a point, a line of points for each method.
+
+    There is a panel for each `distribution`; a dashed line shows where the runs start. A seed keeps
+    its place within a line, so that it can be followed from method to method. `roles` gives the
+    methods' roles, and with their order the styles. `description` is the text alternative, to which
+    the medians are added; the values are listed below the figure.
+    """
+
+    id: str
+    caption: str
+    description: str
+    x_label: str
+    seeds: tuple[SeedRow, ...]
+    roles: Mapping[str, Role]
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise InvalidArgument("seeds", self.seeds, "at least one row")
+        for row in self.seeds:
+            if row.method not in self.roles:
+                raise InvalidArgument("method", row.method, ", ".join(self.roles))
+
+    @property
+    def panels(self) -> dict[str, list[SeedRow]]:
+        """The rows of each distribution, both in the order in which they come."""
+        found: dict[str, list[SeedRow]] = {}
+        for row in self.seeds:
+            found.setdefault(row.distribution, []).append(row)
+        return found
+
+
+@dataclass(frozen=True)
 class Finding:
     """One sentence of the page's opening summary, and the ids of the rows that it rests on."""
 
@@ -202,7 +235,7 @@ class Finding:
             raise InvalidArgument("rows", self.rows, "at least one row id")
 
 
-Block = Text | Heading | Bullets | Formula | RowTable | LineFigure | StageFigure
+Block = Text | Heading | Bullets | Formula | RowTable | LineFigure | StageFigure | SeedFigure
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from statistics import median
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from analyses.rendering import figures, stages
+from analyses.rendering import figures, seeds, stages
 from analyses.rendering.blocks import (
     Block,
     Bullets,
@@ -25,6 +26,7 @@ from analyses.rendering.blocks import (
     LineFigure,
     RowTable,
     Section,
+    SeedFigure,
     StageFigure,
     Text,
 )
@@ -32,7 +34,7 @@ from analyses.rendering.cells import cells, layout, value_of
 from analyses.rendering.formulas import mathml
 from analyses.rendering.inline import inline
 from ml2o_core.errors import InvalidArgument
-from ml2o_core.results import CurveRow, Row
+from ml2o_core.results import CurveRow, Row, SeedRow
 
 TALL = 16
 """Rows of a table beyond which it scrolls in a window of its own."""
@@ -152,6 +154,8 @@ class _Writer:
                 return self.lines(block)
             case StageFigure():
                 return self.stages(block)
+            case SeedFigure():
+                return self.seeds(block)
 
     def table(self, table: RowTable) -> Markup:
         """The rows; numbers are aligned to the right, an estimate takes two columns."""
@@ -220,9 +224,26 @@ class _Writer:
         drawn = stages.drawings(figure)
         return self._figure(figure, drawn, values, numbers="The stages as numbers", wide=True)
 
+    def seeds(self, figure: SeedFigure) -> Markup:
+        """The drawings, the caption, and a table of the seeds' scores with their anchors."""
+        values = RowTable.of(
+            f"By training seed: {figure.x_label}.",
+            figure.seeds,
+            {
+                "Panel": "distribution",
+                "Method": "method",
+                "Lowest": lambda row: min(row.counted, default=None),
+                "Median": lambda row: median(row.counted) if row.counted else None,
+                "Highest": lambda row: max(row.counted, default=None),
+                "Never below the start": lambda row: f"{row.never_below} of {len(row.counted)}",
+                "Every seed": _every_seed,
+            },
+        )
+        return self._figure(figure, seeds.drawings(figure), values, numbers="The seeds as numbers")
+
     def _figure(
         self,
-        figure: LineFigure | StageFigure,
+        figure: LineFigure | StageFigure | SeedFigure,
         panels: dict[str, Markup],
         values: RowTable,
         *,
@@ -250,6 +271,11 @@ class _Writer:
 
     def _render(self, template: str, **values: Any) -> Markup:
         return Markup(_templates().get_template(template).render(**values))
+
+
+def _every_seed(row: SeedRow) -> str:
+    """The scores in the order of the seeds."""
+    return ", ".join("–" if value is None else f"{value:.2f}" for value in row.values)
 
 
 def _finite(curve: CurveRow) -> list[int]:

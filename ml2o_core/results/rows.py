@@ -16,6 +16,7 @@ from ml2o_core.results.rows_experiments import (
     OptimumRow,
     PrintedRow,
     ScoreRow,
+    SeedRow,
 )
 from ml2o_core.results.rows_theory import (
     ATTAINED_WIDTH,
@@ -44,6 +45,7 @@ __all__ = [
     "RateRow",
     "Row",
     "ScoreRow",
+    "SeedRow",
     "SpeedRow",
     "StageRow",
     "row_id",
@@ -64,6 +66,7 @@ ROW_TYPES: dict[str, type[Row]] = {
         PrintedRow,
         ClaimRow,
         ScoreRow,
+        SeedRow,
         FitRow,
         ParityRow,
         SpeedRow,

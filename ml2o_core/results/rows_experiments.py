@@ -12,6 +12,9 @@ from ml2o_core.results.number import Interval
 from ml2o_core.results.row import Band, End, Row, Series, column, flatten
 from ml2o_core.results.vocabulary import ClaimVerdict, PrintedVerdict, Scale, Score
 
+ROUNDING = 1e-9
+"""What the order of a sum of losses changes of its logarithm, many times over."""
+
 
 class OptimumRow(Row):
     """A certified optimum: f* lies between `value.lower` (dual) and `value.upper` (primal)."""
@@ -99,6 +102,8 @@ class ClaimRow(Row):
     """A claim of the paper."""
 
     table: ClassVar[str] = "claims"
+    version: ClassVar[int] = 2
+    oldest: ClassVar[int | None] = 1
 
     claim: str = column("the claim, in words")
     source: str = column("where the paper makes it")
@@ -109,6 +114,8 @@ class ClaimRow(Row):
     level: float = column("confidence level of the interval", default=0.95, gt=0, lt=1)
     p_value: float | None = column("of the paired t-test", default=None, ge=0, le=1)
     p_adjusted: float | None = column("after Holm's correction in its figure", default=None)
+    seeds: int | None = column("training seeds that were paired", default=None, ge=0)
+    agreeing: int | None = column("of them those in which it is as claimed", default=None, ge=0)
     verdict: ClaimVerdict = column("the outcome")
     reason: str = column("why, in one sentence")
 
@@ -132,6 +139,41 @@ class ScoreRow(Row):
     repeats: int = column("repeats that entered", ge=0)
     masked: int = column("repeats left out because they diverged", default=0, ge=0)
     reason: str = column("why there is no mean, or no interval", default="")
+
+
+class SeedRow(Row):
+    """The score of a method by training seed: what a mean hides."""
+
+    table: ClassVar[str] = "seeds"
+
+    family: str = column("the task family of the test problems")
+    distribution: str = column("their distribution, in words")
+    sigma: float | None = column("standard deviation of A, if it has one", default=None)
+    method: str = column("the method")
+    score: Score = column("what is measured: a minimum over the steps, 0 among them")
+    values: Series = column("by training seed; none where it diverged", min_length=1)
+    start: Series = column("the same of x_0 alone", min_length=1)
+
+    @model_validator(mode="after")
+    def _a_start_for_every_seed(self) -> Self:
+        if len(self.start) != len(self.values) or None in self.start:
+            raise InvalidArgument("start", self.start, f"{len(self.values)} finite numbers")
+        return self
+
+    @property
+    def counted(self) -> list[float]:
+        """The values of the seeds that did not diverge."""
+        return [value for value in self.values if value is not None]
+
+    @property
+    def never_below(self) -> int:
+        """Seeds whose score is that of the start: no step was better than x_0."""
+        pairs = zip(self.values, self.start, strict=True)
+        return sum(
+            value >= start - ROUNDING
+            for value, start in pairs
+            if value is not None and start is not None
+        )
 
 
 class FitRow(Row):

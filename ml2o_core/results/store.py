@@ -39,6 +39,7 @@ from ml2o_core.results.rows import (
     RateRow,
     Row,
     ScoreRow,
+    SeedRow,
     SpeedRow,
     StageRow,
 )
@@ -148,6 +149,11 @@ class Results:
     def scores(self) -> Table[ScoreRow]:
         """Scores and paired differences."""
         return self.tables["scores"]
+
+    @property
+    def seeds(self) -> Table[SeedRow]:
+        """Scores by training seed."""
+        return self.tables["seeds"]
 
     @property
     def fits(self) -> Table[FitRow]:

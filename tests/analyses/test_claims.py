@@ -52,6 +52,7 @@ def test_verdicts_follow_the_paired_differences() -> None:
     assert rows[0].upper is not None
     assert rows[0].upper < 0
     assert rows[0].p_adjusted == pytest.approx(3 * rows[0].p_value)
+    assert [(row.agreeing, row.seeds) for row in rows] == [(10, 10), (0, 10), (5, 10)]
 
 
 def test_the_correction_can_overturn_a_verdict() -> None:

@@ -22,6 +22,7 @@ from ml2o_core.results import (
     RateRow,
     Results,
     ScoreRow,
+    SeedRow,
     SpeedRow,
     StageRow,
 )
@@ -204,6 +205,17 @@ def results() -> Results:
             lower=-3.5,
             upper=-3.0,
             repeats=3,
+        ),
+        SeedRow(
+            id="demo/seeds/m-l2o",
+            artefact="demo",
+            family="lasso",
+            distribution="A ~ N(0, 50²)",
+            sigma=50.0,
+            method="M-L2O",
+            score="min ln mean objective",
+            values=(-3.5, None, 2.625),
+            start=(2.5, 2.6, 2.625),
         ),
         FitRow(
             id="demo/fit/sgd",

@@ -18,11 +18,12 @@ from ml2o_core.results import (
     RateRow,
     Row,
     ScoreRow,
+    SeedRow,
     StageRow,
     row_id,
     schema,
 )
-from ml2o_core.results.vocabulary import Word
+from ml2o_core.results.vocabulary import Score, Word
 
 CHECK: dict[str, Any] = {
     "id": "a/check",
@@ -189,6 +190,26 @@ def test_a_stage_has_an_infinite_loss_as_none_and_a_share_within_the_bound() -> 
     for wrong in ({"position": -1}, {"position": 0, "share": 1.01}, {"position": 0, "share": -0.1}):
         with pytest.raises(InvalidArgument):
             StageRow(**fields, **wrong)
+
+
+def test_seeds_that_are_never_below_their_start_are_counted() -> None:
+    fields: dict[str, Any] = {
+        "id": "a/seeds",
+        "artefact": "a",
+        "family": "lasso",
+        "distribution": "σ = 50",
+        "method": "M-L2O",
+        "score": Score.MIN_LN_MEAN_OBJECTIVE,
+    }
+    start = (2.0, 2.5, 3.0, 3.5)
+    row = SeedRow(**fields, values=(2.0, 2.4, math.nan, 3.5 - 1e-12), start=start)
+    assert row.values[2] is None
+    assert row.counted == [2.0, 2.4, 3.5 - 1e-12]
+    assert row.never_below == 2
+    assert SeedRow(**fields, values=(None, None), start=(0.0, 0.0)).never_below == 0
+    for wrong in ({"start": start[:3]}, {"start": (*start[:3], None)}, {"start": (math.inf,) * 4}):
+        with pytest.raises(InvalidArgument, match="start"):
+            SeedRow(**fields, values=start, **wrong)
 
 
 def test_refuted_needs_a_witness() -> None:
