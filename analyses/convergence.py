@@ -103,7 +103,7 @@ class ConvergenceArtefact(TrainedArtefact):
         pretrained = pretrained_for(config.plan, trainings)
         workers = 1 if device.type == "cuda" or settings.preset is Preset.QUICK else WORKERS
         panels = Panels(config, pretrained, device, settings.compile)
-        frames = panels.compute(trainings.folder, workers, progress)
+        frames = panels.compute(trainings.out, workers, progress)
         scored = {panel.label: scored_of(frame) for panel, frame in frames}
         found = training_rows(self.name, pretrained)
         for _, frame in frames:

@@ -18,7 +18,7 @@ from ml2o_core.evaluation import loss_curves, min_log_mean
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.descent import Layout
 from ml2o_core.meta.state import TrainingState
-from ml2o_core.meta.trainer import train
+from ml2o_core.meta.trainer import initial_params, train
 from ml2o_core.optimizers.base import Params, UpdateRule
 from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.results.vocabulary import Score
@@ -119,7 +119,7 @@ def on_the_way(
 
     A run of k windows is the beginning of a longer one, so that one run passes all of them.
     """
-    layout = Layout.of(params)
+    layout = Layout.of(initial_params(config))  # in which `train` has them, whatever the order here
     everyone = torch.ones(config.repeats, dtype=torch.bool)
     seen: dict[int, tuple[Params, Tensor]] = {0: (params, everyone)}
 

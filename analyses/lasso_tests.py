@@ -95,7 +95,7 @@ class LassoTests(Spec):
     ) -> dict[float, dict[str, list[SeedScores]]]:
         """By σ, by the name of the case, and by the number of its adaptation steps.
 
-        What is computed is kept beside the folder of the trainings.
+        What is computed is kept in the run's folder, if it has one.
         """
         device = resolve_device(settings.device)
         kept = {
@@ -153,7 +153,7 @@ class LassoTests(Spec):
     def _store(
         self, case: Case, sigma: float, settings: RunSettings, trainings: Trainings
     ) -> Pieces:
-        if trainings.folder is None:
+        if trainings.out is None:
             return PiecesInMemory()
         belongs_to = {
             "training": case.run and case.run.config.model_dump(mode="json"),
@@ -165,7 +165,7 @@ class LassoTests(Spec):
             "edition": EDITION,
             "program": version(PROGRAM),
         }
-        store = PieceStore.under(trainings.folder.parent, SHARED, belongs_to)
+        store = PieceStore.under(trainings.out, SHARED, belongs_to)
         store.open()
         return store
 

@@ -93,14 +93,14 @@ class Panels:
     compile: bool = False
 
     def compute(
-        self, trainings: Path | None, workers: int, progress: Progress
+        self, out: Path | None, workers: int, progress: Progress
     ) -> list[tuple[Panel, pd.DataFrame]]:
         """Each panel with its frame, in the order of the configuration.
 
-        What is computed is kept beside the folder of the trainings.
+        What is computed is kept in the run's folder `out`, if there is one.
         """
         panels = self.config.panels
-        kept = [self._store(panel, trainings) for panel in panels]
+        kept = [self._store(panel, out) for panel in panels]
         missing = [(i,) for i, store in enumerate(kept) if PIECE not in store.names()]
         with (
             progress.task("panels", len(missing)) as advance,
@@ -112,8 +112,8 @@ class Panels:
         frames = [store.load([PIECE])[PIECE] for store in kept]
         return list(zip(panels, frames, strict=True))
 
-    def _store(self, panel: Panel, trainings: Path | None) -> Pieces:
-        if trainings is None:
+    def _store(self, panel: Panel, out: Path | None) -> Pieces:
+        if out is None:
             return PiecesInMemory()
         runs = self.pretrained.runs
         belongs_to = {
@@ -123,7 +123,7 @@ class Panels:
             "edition": EDITION,
             "program": version(PROGRAM),
         }
-        store = PieceStore.under(trainings.parent, SHARED, belongs_to)
+        store = PieceStore.under(out, SHARED, belongs_to)
         store.open()
         return store
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
+
 from analyses.artefact import Artefact
 from analyses.piece_store import FOLDER as PIECES
 from analyses.piece_store import PieceStore, is_piece_folder
@@ -36,13 +38,15 @@ def run_artefacts(
     out: Path | str,
     progress: Progress | None = None,
     *,
+    trainings: Path | str | None = None,
     left_out: Mapping[str, str] | None = None,
 ) -> Results:
     """Run the artefacts in this order; write `results.json` and `index.html` into the folder `out`.
 
     Bad input raises before anything is computed or written. A run that reaches its time limit keeps
     the artefacts that were finished and says which were not. The pieces of a `PiecewiseArtefact`
-    are kept in `out` one by one, and those that are there already are not computed again.
+    are kept in `out` one by one, and those that are there already are not computed again. So are
+    `trainings`, in a folder of their own that several runs may share; by default it is in `out`.
     `left_out` is for the caller to say what else is missing, and why.
     """
     artefacts = [Artefact.lookup(name)() for name in dict.fromkeys(names)]
@@ -51,6 +55,9 @@ def run_artefacts(
     for artefact in artefacts:
         artefact.check(settings)
     check_destination(out)
+    if trainings is not None and not _can_hold_trainings(Path(trainings)):
+        allowed = "a folder that is new, empty, or holds trainings"
+        raise InvalidArgument("trainings", str(trainings), allowed)
     device = resolve_device(settings.device)
     if settings.compile and device.type == "cpu":
         check_compiler()
@@ -64,9 +71,7 @@ def run_artefacts(
         listener = TimeLimited(listener, settings.time_limit)
     with deterministic():
         provenance = collect(settings, device, datetime.now(UTC))
-    # What takes seconds is not worth a file.
-    kept = None if settings.preset is Preset.QUICK else Path(out) / TRAININGS
-    trainings = Trainings(kept, device, listener, compile=settings.compile)
+    trained = _trainings(settings, Path(out), trainings, device, listener)
     rows: list[Row] = []
     seconds: dict[str, float] = {}
     not_run = dict(left_out or {})
@@ -76,7 +81,7 @@ def run_artefacts(
             if isinstance(listener, TimeLimited):
                 listener.check()
             with deterministic():
-                found = _run(artefact, settings, listener, stores, trainings)
+                found = _run(artefact, settings, listener, stores, trained)
         except Stopped as stopped:
             not_run[artefact.name] = str(stopped)
             if isinstance(artefact, PiecewiseArtefact):
@@ -104,6 +109,24 @@ def check_destination(out: Path | str) -> None:
         raise InvalidArgument("out", str(out), "a folder that is new, empty, or an earlier run's")
     if not can_hold_files(folder):
         raise InvalidArgument("out", str(out), "a folder that can be made or written to")
+
+
+def _can_hold_trainings(folder: Path) -> bool:
+    return (not folder.exists() or is_trainings_folder(folder)) and can_hold_files(folder)
+
+
+def _trainings(
+    settings: RunSettings,
+    out: Path,
+    folder: Path | str | None,
+    device: torch.device,
+    progress: Progress,
+) -> Trainings:
+    """Where the trainings of a run are kept. What takes seconds is not worth a file."""
+    if settings.preset is Preset.QUICK:
+        return Trainings(None, device, progress, compile=settings.compile)
+    kept = out / TRAININGS if folder is None else Path(folder)
+    return Trainings(kept, device, progress, out=out, compile=settings.compile)
 
 
 def _is_ours(folder: Path) -> bool:

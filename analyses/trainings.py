@@ -1,10 +1,11 @@
-"""Trained rules by their configuration: each is trained once, and kept where a run keeps its files.
+"""Trained rules by their configuration: each is trained once, and kept for this run and others.
 
     OUT/trainings/<method>-<12 hex digits>/    a checkpoint, or a training that was stopped
 
-The digits are a hash of the configuration. A training that was stopped goes on where it was. One
-that is finished is used whatever device it ran on: its checkpoint says which. On the CPU several
-are trained side by side, each in a process and a folder of its own.
+The digits are a hash of the configuration. Runs may share a folder of trainings. A training that
+was stopped goes on where it was. One that is finished is used whatever device it ran on: its
+checkpoint says which. On the CPU several are trained side by side, each in a process and a folder
+of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def name_of(config: TrainConfig) -> str:
 class Trainings:
     """The trainings of a run on `device`; without a folder they are gone with the process.
 
-    `compile` compiles the windows of long ones; on a GPU all of them are compiled in any case.
+    `out` is the folder of the run, in which tests of what is trained are kept. `compile` compiles
+    the windows of long ones; on a GPU all of them are compiled in any case.
     """
 
     def __init__(
@@ -57,9 +59,10 @@ class Trainings:
         device: torch.device,
         progress: Progress,
         *,
+        out: Path | None = None,
         compile: bool = False,
     ) -> None:
-        self.folder, self._device, self._progress = folder, device, progress
+        self.folder, self.out, self._device, self._progress = folder, out, device, progress
         self._compile = compile
         self._found: dict[str, Trained] = {}
 

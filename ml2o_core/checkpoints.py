@@ -13,6 +13,7 @@ from ml2o_core.files import can_hold_files, is_leftover
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import History, Trained, initial_params
 from ml2o_core.named import prefixed, under
+from ml2o_core.optimizers.base import Params
 from ml2o_core.training_store import UNFINISHED
 
 TRAINED = Bundle("checkpoint.json", "ml2o-trained", 2, "checkpoint")
@@ -82,10 +83,16 @@ def _tensors(trained: Trained) -> dict[str, Tensor]:
 
 def _trained(config: TrainConfig, tensors: dict[str, Tensor], device: str) -> Trained:
     history = History(**{key: tensors[f"history.{key}"] for key in History.__dataclass_fields__})
-    params = under(tensors, "params.")
+    params = _in_the_order_of_the_rule(under(tensors, "params."), config)
     trained = Trained(config, params, history, tensors["diverged_at"], device)
     _check_layout(trained)
     return trained
+
+
+def _in_the_order_of_the_rule(params: Params, config: TrainConfig) -> Params:
+    """As training has them: a file has another order, and sums over φ would be rounded in it."""
+    order = [name for name in initial_params(config) if name in params]
+    return {name: params[name] for name in dict.fromkeys([*order, *params])}
 
 
 def _check_layout(trained: Trained) -> None:

@@ -75,6 +75,10 @@ def run(
     /,
     *,
     out: Out = None,
+    trainings: Annotated[
+        Path | None,
+        option("Folder where trainings are found and kept, for several runs. [default: in --out]"),
+    ] = None,
     options: Options = Options(),
     json: AsJson = False,
 ) -> int:
@@ -82,7 +86,7 @@ def run(
     settings = options.resolve()
     folder = out or Path("runs") / "-".join(artefacts)
     with terminal_progress() as progress:
-        results = run_artefacts(artefacts, settings, folder, progress)
+        results = run_artefacts(artefacts, settings, folder, progress, trainings=trainings)
     return _finish(folder, results, json)
 
 

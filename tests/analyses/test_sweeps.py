@@ -125,7 +125,7 @@ def test_a_test_that_is_kept_is_not_done_again_and_another_artefact_finds_it(
     def tests() -> set[str]:
         return {path.name for path in (tmp_path / "pieces" / "lasso-tests").iterdir()}
 
-    trainings = Trainings(tmp_path / "trainings", torch.device("cpu"), Progress())
+    trainings = Trainings(tmp_path / "trainings", torch.device("cpu"), Progress(), out=tmp_path)
     sweep = AlphaSweep().run_trained(SETTINGS, Progress(), trainings)
     of_sweep = tests()
     assert len(of_sweep) == 4  # TL, three α
@@ -139,6 +139,29 @@ def test_a_test_that_is_kept_is_not_done_again_and_another_artefact_finds_it(
     assert AlphaSweep().run_trained(SETTINGS, Progress(), trainings) == sweep
     with pytest.raises(AssertionError, match="drawn again"):
         AlphaSweep().run_trained(SETTINGS.with_changes(seed=1), Progress(), trainings)
+
+
+def test_runs_may_share_a_folder_of_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(out: str, trainings: str) -> Results:
+        kept = tmp_path / trainings
+        return run_artefacts(["adaptation-steps"], SETTINGS, tmp_path / out, trainings=kept)
+
+    first = run("a", "shared")
+    assert {path.name for path in (tmp_path / "a").iterdir()} >= {"pieces", "results.json"}
+    assert not (tmp_path / "a" / "trainings").exists()
+
+    def train(*args: object, **settings: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("analyses.trainings.train", train)
+    assert run("b", "shared").rows == first.rows
+    with pytest.raises(AssertionError, match="trained again"):
+        run("c", "others")
+    with pytest.raises(InvalidArgument, match=r"trainings: got .*; allowed: a folder that is new"):
+        run("d", "a")
+    assert not (tmp_path / "d").exists()
 
 
 @pytest.mark.slow
@@ -212,6 +235,10 @@ def test_without_a_step_tl_is_direct_transfer_and_the_way_is_that_of_shorter_run
     with deterministic():
         long = planned.adapting(Lasso.normal(50.0), windows=7)
         way = on_the_way(long, start, (0, 1, 5, 7))
+        backwards = dict(reversed(start.items()))
+        other_way = on_the_way(long, backwards, (0, 1, 5, 7))
+        for (phi, _), (other, _) in zip(way, other_way, strict=True):
+            assert all(torch.equal(phi[name], other[name]) for name in phi)
         for steps, (phi, alive) in zip((1, 5, 7), way[1:], strict=True):
             run = train(planned.adapting(Lasso.normal(50.0), windows=steps), start)
             assert all(torch.equal(phi[name], run.params[name]) for name in phi)

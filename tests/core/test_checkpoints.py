@@ -15,8 +15,9 @@ from ml2o_core.checkpoints import check_destination, load_checkpoint, save_check
 from ml2o_core.errors import CheckpointError
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
-from ml2o_core.meta.trainer import Trained, train
+from ml2o_core.meta.trainer import Trained, initial_params, train
 from ml2o_core.optimizers.gain import LinearGain
+from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.tasks.lasso import Lasso
 
 
@@ -41,6 +42,14 @@ def test_round_trip_is_exact(trained: Trained, tmp_path: Path) -> None:
     assert all(torch.equal(back.params[n], trained.params[n]) for n in trained.params)
     assert torch.equal(back.history.risk, trained.history.risk)
     assert torch.equal(back.diverged_at, trained.diverged_at)
+
+
+def test_parameters_come_back_in_the_order_of_the_rule(trained: Trained, tmp_path: Path) -> None:
+    """A file has them in an order of its own, and sums over them would be rounded in that."""
+    run = train(trained.config.with_changes(rule=RNNprop(hidden=2, layers=2, projection=True)))
+    back = load_checkpoint(save_checkpoint(tmp_path / "a", run))
+    assert list(back.params) == list(run.params) == list(initial_params(run.config))
+    assert list(back.params) != sorted(back.params)  # so that it is not the order of the alphabet
 
 
 def test_saving_twice_gives_the_same_bytes_and_leaves_no_old_tensors(
