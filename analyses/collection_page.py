@@ -44,7 +44,7 @@ LEAD = (
     "method. Everything on this page is read from the stored results of the runs below, whose own "
     "pages show the figures."
 )
-REASONS = ("training", "alpha-sweep", "meta-gradients", "adaptation-steps")
+REASONS = ("training", "training-length", "meta-gradients", "alpha-sweep", "adaptation-steps")
 """The artefacts that look for reasons."""
 
 

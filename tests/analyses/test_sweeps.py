@@ -22,6 +22,7 @@ from analyses.runner import render, run_artefacts
 from analyses.score_rows import decided
 from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, Profile, RunSettings
+from analyses.training_length import TrainingLength
 from analyses.trainings import Trainings
 from analyses.unroll_length import UnrollLength
 from ml2o_core.devices import deterministic
@@ -43,6 +44,7 @@ SWEEPS: dict[type[Artefact], dict[str, Any]] = {
     MetaGradients: {},
     AdaptationSteps: {"steps": (0, 1, 3)},
     UnrollLength: {},
+    TrainingLength: {"windows": (1, 2, 4)},
 }
 FLOAT32 = 1e-4
 """A score's change by what float32 rounds in four windows, many times over."""
@@ -169,6 +171,27 @@ def test_scores_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.Monke
     alone = rows_of(UnrollLength).rows
     monkeypatch.setattr("analyses.lasso_tests.WORKERS", 2)
     assert rows_of.__wrapped__(UnrollLength).rows == alone
+
+
+def test_no_training_is_vanilla_and_both_budgets_are_compared() -> None:
+    found, reference = rows_of(TrainingLength), scores_by_hand(plan(SETTINGS))
+    methods = {"TL, K = 4": "tl", "M-L2O, K = 4": "m-l2o", "Vanilla L2O": "vanilla"}
+    for name, by_hand in methods.items():
+        assert mean_of(found, name) == pytest.approx(reference[by_hand].mean(), rel=1e-12)
+    for curve in found.curves.where(quantity=SCORES[0].value):
+        assert curve.step == (0, 1, 2, 4)
+        assert curve.estimate[0] == pytest.approx(reference["vanilla"].mean(), rel=1e-12)
+    differences = [r for r in found.scores.where(score=SCORES[0]) if r.reference is not None]
+    pairs = [(row.method, row.reference) for row in differences]
+    same = [(f"M-L2O, K = {k}", f"TL, K = {k}") for k in (1, 2, 4)]
+    doubled = [(f"M-L2O, K = {k}", f"TL, K = {2 * k}") for k in (1, 2)]
+    assert sorted(pairs) == sorted(same + doubled)
+    matched = TrainingLength().configuration(SETTINGS.with_changes(profile=Profile.MATCHED))
+    assert matched.lengths() == {"TL": (1, 2, 4, 8), "M-L2O": (1, 2, 4)}
+    said = " ".join(finding.text for finding in TrainingLength().findings(found))
+    for row in differences:
+        budget = "windows" if (row.method, row.reference) in same else "gradient evaluations"
+        assert f"as many {budget}" in said
 
 
 def test_t_is_claimed_over_the_seeds_and_scored_by_the_protocol_of_the_figures() -> None:
