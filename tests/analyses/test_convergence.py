@@ -147,6 +147,7 @@ def test_a_claim_about_speed_compares_another_score() -> None:
     assert plain.better.tolist() == here.scores[PAPER]["m-l2o"].tolist()
 
 
+@pytest.mark.slow
 def test_figures_2_and_table_1_share_their_panels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

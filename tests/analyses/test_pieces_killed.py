@@ -37,6 +37,7 @@ def done(process: subprocess.Popen[str]) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_killed_before_any_of_its_writes_a_run_is_resumed_to_the_same_bytes(
     tmp_path: Path,
 ) -> None:

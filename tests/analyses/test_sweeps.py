@@ -121,6 +121,7 @@ def test_it_runs_and_its_page_is_made_from_what_is_stored(
     assert kind.title in page
 
 
+@pytest.mark.slow
 def test_a_test_that_is_kept_is_not_done_again_and_another_artefact_finds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in training.iterdir()}
 
 
+@pytest.mark.slow
 def test_killed_before_any_of_its_writes_it_ends_at_the_same_bytes(tmp_path: Path) -> None:
     count = deaths("writes", tmp_path)
     assert count > 15  # two states, the checkpoint and the end, each more than one write
