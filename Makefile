@@ -42,8 +42,8 @@ test-all: $(STAMP) ## run every test, the slow ones included
 
 gpu: $(STAMP) ## hold a GPU against the CPU (5 minutes), then train at the paper's size, 9 minutes a profile and call
 	$(BIN)/ml2o run device-parity --preset standard --device cuda --out reports/gpu
-	$(BIN)/ml2o run training --profile paper --preset paper --device cuda --time-limit 540 --out reports/paper/paper
-	$(BIN)/ml2o run training --profile released --preset paper --device cuda --time-limit 540 --out reports/paper/released
+	$(BIN)/ml2o run training --profile paper --preset paper --device cuda --time-limit 540 --out runs/training-paper --trainings reports/trainings
+	$(BIN)/ml2o run training --profile released --preset paper --device cuda --time-limit 540 --out runs/training-released --trainings reports/trainings
 
 statements: $(STAMP) ## rewrite STATEMENTS.md from the runs kept in reports/
 	$(BIN)/python -m analyses.statement_index
