@@ -25,7 +25,7 @@ from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
 from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.progress import Progress
-from ml2o_core.results import Results, Row, ScoreRow, row_id
+from ml2o_core.results import CurveRow, Results, Row, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
@@ -124,7 +124,10 @@ class AdaptationSteps(TrainedArtefact):
         groups: dict[tuple[str, str], list[ScoreRow]] = {}
         for row in results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE):
             groups.setdefault((row.distribution, row.method.partition(AFTER)[0]), []).append(row)
-        return [
+        curves = results.curves.where(quantity=SCORES[0].value)
+        panels = dict.fromkeys(row.panel for row in curves)
+        best = [_best_by_steps(panel, list(curves.where(panel=panel))) for panel in panels]
+        return best + [
             Finding(
                 f"At {distribution}, beside TL with as many adaptation steps, the score of "
                 f"{method} is {decided(rows, _steps, 'after {}')} (by the 95 % interval of the "
@@ -170,6 +173,18 @@ class AdaptationSteps(TrainedArtefact):
                 RowTable.of("The trainings.", results.fits, FIT_COLUMNS),
             )
         )
+
+
+def _best_by_steps(panel: str, curves: Sequence[CurveRow]) -> Finding:
+    """Which method has the lowest mean score after how many steps."""
+    best: dict[str, list[str]] = {}
+    for place, steps in enumerate(curves[0].step):
+        scores = {row.method: value for row in curves if (value := row.estimate[place]) is not None}
+        if scores:
+            best.setdefault(min(scores, key=scores.__getitem__), []).append(str(steps))
+    said = "; ".join(f"{method} after {', '.join(steps)}" for method, steps in best.items())
+    text = f"At {panel} the lowest mean score, by the number of adaptation steps: {said or 'none'}."
+    return Finding(text, tuple(row.id for row in curves))
 
 
 def _users(kind: str) -> str:

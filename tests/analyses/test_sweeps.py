@@ -253,6 +253,9 @@ def test_without_a_step_tl_is_direct_transfer_and_the_way_is_that_of_shorter_run
     reference = scores_by_hand(planned)
     found = rows_of(AdaptationSteps)
     curve = found.curves["adaptation-steps/sigma=50/curve/tl/min-ln-mean-objective"]
+    curves = list(found.curves.where(quantity=SCORES[0].value))
+    best = min(curves, key=lambda row: row.estimate[0] or 0.0).method
+    assert f"{best} after 0" in AdaptationSteps().findings(found)[0].text
     assert curve.step == (0, 1, 3)
     assert curve.estimate[0] == pytest.approx(reference["dt"].mean(), rel=1e-12)
     start = initial_params(planned.meta)
