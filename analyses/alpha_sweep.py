@@ -15,6 +15,7 @@ from pydantic import Field
 from analyses.artefact import Chapter, Finding, main
 from analyses.lasso_test import SCORES, SeedScores
 from analyses.lasso_tests import Case, LassoTests
+from analyses.plain_trainings import PLAIN, TL, fewer_windows, plain_trainings
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
@@ -32,7 +33,7 @@ from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
 ALPHAS = (1e-4, 10**-3.5, 1e-3, 10**-2.5, 1e-2, 10**-1.5, 1e-1)
-TL, M_L2O = "TL", METHODS["m-l2o"].label
+M_L2O = METHODS["m-l2o"].label
 PREFIX = f"{M_L2O}, α = "
 
 
@@ -52,7 +53,7 @@ class AlphaSweepConfig(Spec):
             )
             for alpha in self.alphas
         }
-        return {TL: self.plan.plain, **with_alpha}
+        return {**plain_trainings(self.plan), **with_alpha}
 
 
 def method(alpha: float) -> str:
@@ -106,7 +107,8 @@ class AlphaSweep(TrainedArtefact):
         sweep = [found[method(alpha)] for alpha in alphas]
         rows: list[Row] = []
         for score in SCORES:
-            for name, points in ((M_L2O, sweep), (TL, [found[TL]] * len(alphas))):
+            flat = {name: [found[name]] * len(alphas) for name in PLAIN if name in found}
+            for name, points in {M_L2O: sweep, **flat}.items():
                 counted = np.stack([point.counted for point in points], axis=1)
                 if not counted.any():
                     continue
@@ -129,15 +131,17 @@ class AlphaSweep(TrainedArtefact):
         found = []
         paper = results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE)
         for distribution in dict.fromkeys(row.distribution for row in paper):
-            rows = [
+            beside = [
                 row for row in paper.where(distribution=distribution) if row.reference is not None
             ]
+            rows = [row for row in beside if row.method not in PLAIN]
             text = (
                 f"At {distribution}, beside TL, which has no inner step, the score of M-L2O is "
                 f"{decided(rows, lambda row: _alpha(row.method), 'for α = {}')} (by the 95 % "
                 "interval of the difference, one for each α)."
             )
             found.append(Finding(text, tuple(row.id for row in rows)))
+            found += fewer_windows(beside)
         found += never_below_start("Inner steps", list(results.seeds))
         found.append(_divergence(results))
         exact = _exact(results)
@@ -163,7 +167,7 @@ class AlphaSweep(TrainedArtefact):
                 x_label="α",
                 y_label=score.value,
                 curves=curves,
-                roles={M_L2O: Role.LEARNED, TL: Role.LEARNED},
+                roles=dict.fromkeys((M_L2O, *PLAIN), Role.LEARNED),
                 y_range="own",
                 x_scale="log",
             )
@@ -179,7 +183,8 @@ class AlphaSweep(TrainedArtefact):
                     r"M-L2O is trained with the profile's meta-gradient and several inner steps "
                     r"$\alpha$, then adapted to LASSO and tested on it. TL (transfer learning) is "
                     r"trained without an inner step: at $\alpha = 0$ the exact meta-gradient is "
-                    "that of plain training. All see the same adaptation and test tasks. Each "
+                    "that of plain training with as many windows, which is shown too where the "
+                    "profile gives TL more. All see the same adaptation and test tasks. Each "
                     "point is the mean over the training seeds that did not diverge there."
                 ),
                 *figures,

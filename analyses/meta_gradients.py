@@ -13,6 +13,7 @@ from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
 from analyses.lasso_tests import Case, LassoTests
+from analyses.plain_trainings import EQUAL, TL, fewer_windows
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, difference_rows, score_rows
@@ -27,10 +28,10 @@ from ml2o_core.meta.plain import Plain
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
 from ml2o_core.results import ClaimRow, Results, Row, row_id
-from ml2o_core.results.vocabulary import ClaimVerdict
+from ml2o_core.results.vocabulary import ClaimVerdict, Score
 from ml2o_core.spec import Spec
 
-TL, M_L2O = "TL", METHODS["m-l2o"].label
+M_L2O = METHODS["m-l2o"].label
 OWN_TASKS = f"{TL} on its own tasks"
 SOURCE = "beyond the paper (Section 5.2 ④)"
 
@@ -78,6 +79,8 @@ class MetaGradients(TrainedArtefact):
                 if name == TL:
                     continue
                 rows += difference_rows(self.name, parts, sigma, name, scores, TL, found[TL])
+                if name == EQUAL:
+                    continue
                 better, worse = scores.pair(found[TL])
                 claims.append(
                     OrderClaim(
@@ -102,8 +105,10 @@ class MetaGradients(TrainedArtefact):
             text += f": {'; '.join(map(_difference, apart))}"
         elif effects:
             text += f"; they lie between {min(effects):+.2f} and {max(effects):+.2f}"
+        paper = results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE)
+        windows = fewer_windows(row for row in paper if row.reference is not None)
         stuck = never_below_start("Meta-gradients", list(results.seeds))
-        return [Finding(f"{text}.", tuple(row.id for row in apart or claims)), *stuck]
+        return [Finding(f"{text}.", tuple(row.id for row in apart or claims)), *windows, *stuck]
 
     def section(self, results: Results) -> Section:
         return Section(
@@ -115,7 +120,7 @@ class MetaGradients(TrainedArtefact):
                     "have as many evaluations of the gradient, so that one which needs four of "
                     "them has a quarter of the windows of plain training. TL (transfer learning) "
                     "is plain training; where the profile trains TL on tasks of its own, that is "
-                    "shown as well."
+                    "shown as well, and so is TL with M-L2O's windows where it has more."
                 ),
                 claim_table(
                     "Is any of them ahead of plain training? The paper's score, paired over the "
@@ -152,6 +157,8 @@ def same_budget(planned: Plan, profile: Profile) -> dict[str, TrainConfig]:
     found = {TL: meta.with_changes(meta_gradient=Plain(), windows=budget)}
     if planned.plain != found[TL]:
         found[OWN_TASKS] = planned.plain
+    if budget != meta.windows:
+        found[EQUAL] = found[TL].with_changes(windows=meta.windows)
     for name, kind in MetaGradient.registry().items():
         if kind is Plain:
             continue

@@ -16,7 +16,8 @@ from analyses.adaptation_steps import AdaptationSteps
 from analyses.alpha_sweep import AlphaSweep
 from analyses.artefact import Artefact
 from analyses.lasso_test import SCORES, LassoTest, on_the_way
-from analyses.meta_gradients import OWN_TASKS, TL, MetaGradients, same_budget
+from analyses.meta_gradients import OWN_TASKS, MetaGradients, same_budget
+from analyses.plain_trainings import EQUAL, TL, fewer_windows, plain_trainings
 from analyses.profiles import Plan, Size, plan
 from analyses.runner import render, run_artefacts
 from analyses.score_rows import decided
@@ -213,14 +214,26 @@ def test_the_quick_preset_is_refused_in_one_line(kind: type[Artefact]) -> None:
 
 def test_tl_and_a_vanishing_inner_step_are_plain_training() -> None:
     found, reference = rows_of(AlphaSweep), scores_by_hand(plan(SETTINGS))
-    assert mean_of(found, alpha_sweep.TL) == pytest.approx(reference["tl"].mean(), rel=1e-12)
+    assert mean_of(found, TL) == pytest.approx(reference["tl"].mean(), rel=1e-12)
     nearly_plain = found.scores.where(method=alpha_sweep.method(1e-12))
     differences = [row for row in nearly_plain if row.reference is not None]
     assert [row.score for row in differences] == list(SCORES)
     assert all(abs(row.mean or 0.0) < FLOAT32 for row in differences)
-    for curve in found.curves.where(method=alpha_sweep.TL):
+    for curve in found.curves.where(method=TL):
         assert len(set(curve.estimate)) == 1
         assert curve.x == (1e-12, 1e-2, 1e-1)
+
+
+def test_under_matched_tl_with_as_many_windows_stands_beside_it() -> None:
+    matched = SETTINGS.with_changes(profile=Profile.MATCHED)
+    with deterministic():
+        found = Results(tuple(AlphaSweep().run(matched, Progress())), {}, {})
+    # With a vanishing inner step M-L2O is plain training for as many windows, not for twice.
+    limit, equal = (mean_of(found, name) for name in (alpha_sweep.method(1e-12), EQUAL))
+    assert limit == pytest.approx(equal, abs=FLOAT32)
+    assert abs(mean_of(found, TL) - equal) > 10 * FLOAT32
+    assert len(fewer_windows(r for r in found.scores if r.reference and r.score == SCORES[0])) == 1
+    assert plain_trainings(plan(SETTINGS)).keys() == {TL}
 
 
 def test_an_inner_step_longer_than_the_inverse_curvature_is_named() -> None:
@@ -233,16 +246,19 @@ def test_an_inner_step_longer_than_the_inverse_curvature_is_named() -> None:
 def test_every_meta_gradient_has_the_budget_of_the_profile(profile: Profile) -> None:
     planned = plan(SETTINGS.with_changes(profile=profile))
     found = same_budget(planned, profile)
-    by_gradient = {run.meta_gradient.name: run for name, run in found.items() if name != OWN_TASKS}
+    others = (OWN_TASKS, EQUAL)
+    by_gradient = {run.meta_gradient.name: run for n, run in found.items() if n not in others}
     assert by_gradient.keys() == MetaGradient.registry().keys()
     assert planned.meta in found.values()
     assert planned.plain in found.values()
     assert {run.family for run in by_gradient.values()} == {planned.meta.family}
     evaluations = {run.windows * run.meta_gradient.evaluations for run in by_gradient.values()}
     windows = {run.windows for run in by_gradient.values()}
+    assert (EQUAL in found) == (profile is Profile.MATCHED)
     if profile is Profile.MATCHED:
         assert evaluations == {2 * TINY.windows}
         assert planned.plain == found[TL]
+        assert found[EQUAL] == found[TL].with_changes(windows=TINY.windows)
     else:
         assert windows == {TINY.windows}
     assert (OWN_TASKS in found) == (profile is Profile.RELEASED)
