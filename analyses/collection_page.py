@@ -111,8 +111,8 @@ def _runs_section(runs: Sequence[Run]) -> Section:
         (
             RowTable.of(
                 "Every run, with a link to its own page. K and the replicates are those of its "
-                "meta-trainings. The seconds are those of the last call: trainings and panels "
-                "that an earlier one had kept are not in them.",
+                "meta-trainings; the machines are under Provenance. The seconds are those of the "
+                "last call: trainings and panels that an earlier one had kept are not in them.",
                 [run_row(run) for run in runs],
                 {
                     "run": page_link,
@@ -122,7 +122,6 @@ def _runs_section(runs: Sequence[Run]) -> Section:
                     "replicates": "replicates",
                     "trained on": "trained_on",
                     "tested on": "device",
-                    "machine": "machine",
                     "date": "started",
                     "seconds": lambda row: round(row.seconds),
                     "artefacts": "artefacts",

@@ -77,7 +77,6 @@ class RunRow(Row):
     artefacts: str = column("the artefacts that it holds")
     device: str = column("the device that the experiments ran on")
     trained_on: str = column("the devices that the trainings ran on")
-    machine: str = column("the processor")
     started: str = column("when it began")
     seconds: float = column("duration", unit="s")
     windows: str = column("windows of a meta-training")
@@ -97,7 +96,6 @@ def run_row(run: Run) -> RunRow:
         artefacts=", ".join(kept.seconds),
         device=kept.machine.device,
         trained_on=", ".join(_trained_on(fits)),
-        machine=f"{kept.machine.processor}, {kept.machine.logical_processors} logical processors",
         started=kept.started[:10],
         seconds=sum(kept.seconds.values()),
         windows=_numbers(fit.windows for fit in fits),
