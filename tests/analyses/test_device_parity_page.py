@@ -53,6 +53,7 @@ def everything() -> Results:
     return Results(tuple(rows), configuration=configured(config))
 
 
+@pytest.mark.slow
 class TestThePage:
     def test_holds_every_part_and_nothing_differs(self, everything: Results) -> None:
         assert {row.part for row in everything.parity} == {part.value for part in PartOf}

@@ -224,6 +224,7 @@ def test_tl_and_a_vanishing_inner_step_are_plain_training() -> None:
         assert curve.x == (1e-12, 1e-2, 1e-1)
 
 
+@pytest.mark.slow
 def test_under_matched_tl_with_as_many_windows_stands_beside_it() -> None:
     matched = SETTINGS.with_changes(profile=Profile.MATCHED)
     with deterministic():

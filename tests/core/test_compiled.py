@@ -100,6 +100,7 @@ def test_a_compiled_training_that_was_stopped_ends_at_the_same_bytes(tmp_path: P
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_a_run_of_a_rule_is_the_same_with_and_without() -> None:
     problems = sample_problems(
         Lasso.normal(1.0, rows=3, cols=3),
