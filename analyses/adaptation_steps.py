@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.lasso_test import SCORES, SeedScores
-from analyses.lasso_tests import Case, LassoTests
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
-from analyses.score_rows import DIFFERENCE_COLUMNS, decided, difference_rows
-from analyses.seed_curves import seed_curve
+from analyses.score_rows import DIFFERENCE_COLUMNS, decided, difference_rows, score_curves
 from analyses.settings import Preset, RunSettings
+from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
 from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.progress import Progress
-from ml2o_core.results import CurveRow, Results, Row, ScoreRow, row_id
+from ml2o_core.results import CurveRow, Results, Row, ScoreRow
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
@@ -41,7 +39,7 @@ class AdaptationStepsConfig(Spec):
 
     plan: Plan
     steps: tuple[int, ...] = Field(STEPS, min_length=2, description="of Adam, a window each")
-    tests: LassoTests
+    tests: SweepTests
 
 
 class AdaptationSteps(TrainedArtefact):
@@ -53,7 +51,7 @@ class AdaptationSteps(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> AdaptationStepsConfig:
-        return AdaptationStepsConfig(plan=plan(settings), tests=LassoTests.of(settings))
+        return AdaptationStepsConfig(plan=plan(settings), tests=SweepTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
@@ -72,32 +70,10 @@ class AdaptationSteps(TrainedArtefact):
             if recipe.pretraining in pretrained.params
         }
         for sigma, found in config.tests.scores(cases, settings, trainings, progress).items():
-            rows += self._curves(sigma, config.steps, found)
-            rows += self._differences(sigma, config.steps, found)
-        return rows
-
-    def _curves(
-        self, sigma: float, steps: tuple[int, ...], found: Mapping[str, list[SeedScores]]
-    ) -> list[Row]:
-        """Each score against the number of steps."""
-        rows: list[Row] = []
-        for score in SCORES:
             for name, points in found.items():
-                counted = np.stack([point.counted for point in points], axis=1)
-                if not counted.any():
-                    continue
-                rows.append(
-                    seed_curve(
-                        np.stack([point.values[score] for point in points], axis=1),
-                        counted,
-                        id=row_id(self.name, f"σ={sigma:g}", "curve", name, score),
-                        artefact=self.name,
-                        panel=f"σ = {sigma:g}",
-                        method=METHODS[name].label,
-                        quantity=score.value,
-                        step=steps,
-                    )
-                )
+                label = METHODS[name].label
+                rows += score_curves(self.name, sigma, name, points, label, step=config.steps)
+            rows += self._differences(sigma, config.steps, found)
         return rows
 
     def _differences(

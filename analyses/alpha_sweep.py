@@ -9,26 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.lasso_test import SCORES, SeedScores
-from analyses.lasso_tests import Case, LassoTests
 from analyses.plain_trainings import PLAIN, TL, fewer_windows, plain_trainings
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
-from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
-from analyses.seed_curves import seed_curve
+from analyses.score_rows import (
+    COLUMNS,
+    DIFFERENCE_COLUMNS,
+    decided,
+    difference_rows,
+    score_curves,
+    score_rows,
+)
 from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, RunSettings
+from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
 from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
-from ml2o_core.results import ConstantRow, CurveRow, Results, Row, row_id
+from ml2o_core.results import ConstantRow, CurveRow, Results, Row
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
@@ -42,7 +47,7 @@ class AlphaSweepConfig(Spec):
 
     plan: Plan
     alphas: tuple[float, ...] = Field(ALPHAS, min_length=2, description="inner steps")
-    tests: LassoTests
+    tests: SweepTests
 
     def trainings(self) -> dict[str, TrainConfig]:
         """TL's, and M-L2O's for each α, by the name of the method."""
@@ -70,7 +75,7 @@ class AlphaSweep(TrainedArtefact):
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
 
     def configuration(self, settings: RunSettings) -> AlphaSweepConfig:
-        return AlphaSweepConfig(plan=plan(settings), tests=LassoTests.of(settings))
+        return AlphaSweepConfig(plan=plan(settings), tests=SweepTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings
@@ -87,7 +92,12 @@ class AlphaSweep(TrainedArtefact):
             found = {name: scores for name, (scores,) in by_steps.items()}
             rows += self._scores(sigma, found)
             rows += config.tests.seed_rows(self.name, sigma, found, settings.seed)
-            rows += self._curves(sigma, config.alphas, found)
+            # TL does not depend on α: a horizontal line.
+            flat = {name: [found[name]] * len(config.alphas) for name in PLAIN if name in found}
+            sweep = [found[method(alpha)] for alpha in config.alphas]
+            steps = tuple(range(len(sweep)))
+            for name, points in {M_L2O: sweep, **flat}.items():
+                rows += score_curves(self.name, sigma, name, points, step=steps, x=config.alphas)
         return rows
 
     def _scores(self, sigma: float, found: Mapping[str, SeedScores]) -> list[Row]:
@@ -98,33 +108,6 @@ class AlphaSweep(TrainedArtefact):
             rows += score_rows(self.name, parts, sigma, name, scores)
             if name != TL:
                 rows += difference_rows(self.name, parts, sigma, name, scores, TL, found[TL])
-        return rows
-
-    def _curves(
-        self, sigma: float, alphas: tuple[float, ...], found: Mapping[str, SeedScores]
-    ) -> list[Row]:
-        """Each score against α; TL's does not depend on it."""
-        sweep = [found[method(alpha)] for alpha in alphas]
-        rows: list[Row] = []
-        for score in SCORES:
-            flat = {name: [found[name]] * len(alphas) for name in PLAIN if name in found}
-            for name, points in {M_L2O: sweep, **flat}.items():
-                counted = np.stack([point.counted for point in points], axis=1)
-                if not counted.any():
-                    continue
-                rows.append(
-                    seed_curve(
-                        np.stack([point.values[score] for point in points], axis=1),
-                        counted,
-                        id=row_id(self.name, f"σ={sigma:g}", "curve", name, score),
-                        artefact=self.name,
-                        panel=f"σ = {sigma:g}",
-                        method=name,
-                        quantity=score.value,
-                        step=tuple(range(len(alphas))),
-                        x=alphas,
-                    )
-                )
         return rows
 
     def findings(self, results: Results) -> Sequence[Finding]:

@@ -14,8 +14,8 @@ from analyses.collection_runs import (
     short_title,
     side_by_side,
 )
-from analyses.panels import PAPER
 from analyses.rendering.blocks import Block, Bullets, Cell, Estimate, RowTable, Section, Text
+from analyses.seed_scores import PAPER
 from analyses.settings import Profile
 from analyses.table1 import Table1
 from ml2o_core.methods import METHODS

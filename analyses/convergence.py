@@ -17,10 +17,10 @@ from analyses.artefact import Chapter, Finding
 from analyses.claims import OrderClaim, assess
 from analyses.comparison import Comparison, Panel, label
 from analyses.comparison_rows import training_rows
-from analyses.panels import PAPER, Panels, Scored, rows_of, scored_of
+from analyses.panels import Panels, Scored, rows_of, scored_of
 from analyses.profiles import Plan, plan, size
 from analyses.rendering.blocks import Block, Section
-from analyses.seed_scores import seed_rows
+from analyses.seed_scores import PAPER, seed_rows
 from analyses.settings import Preset, RunSettings
 from analyses.task_differences import correlation_rows, difference_rows, rank_correlations
 from analyses.trained import TrainedArtefact

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from analyses.claims_page import claim_table
 from analyses.comparison import ANALYTIC_LABELS, label
 from analyses.comparison_rows import DISTANCE, OBJECTIVE, OPTIMUM, SUBOPTIMALITY
-from analyses.panels import PAPER
 from analyses.rendering.blocks import (
     Block,
     Cell,
@@ -20,7 +19,7 @@ from analyses.rendering.blocks import (
     Section,
     Text,
 )
-from analyses.seed_scores import never_below_start, seed_figure
+from analyses.seed_scores import PAPER, never_below_start, seed_figure
 from analyses.task_differences_page import task_difference_tables
 from ml2o_core.evaluation import STEP_GRID
 from ml2o_core.methods import METHODS

@@ -14,9 +14,9 @@ from analyses.artefact import main
 from analyses.claims import OrderClaim
 from analyses.comparison import Panel, label
 from analyses.convergence import ByPanel, ConvergenceArtefact
-from analyses.panels import PAPER
 from analyses.rendering.blocks import Block, LineFigure, Role
 from analyses.seed_curves import seed_curve
+from analyses.seed_scores import PAPER
 from analyses.settings import Preset, RunSettings
 from analyses.task_differences import rank_claim
 from ml2o_core.methods import METHODS

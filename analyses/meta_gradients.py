@@ -12,13 +12,13 @@ from typing import ClassVar
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
-from analyses.lasso_tests import Case, LassoTests
 from analyses.plain_trainings import EQUAL, TL, fewer_windows
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, difference_rows, score_rows
 from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, Profile, RunSettings
+from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
@@ -41,7 +41,7 @@ class MetaGradientsConfig(Spec):
 
     plan: Plan
     trainings: dict[str, TrainConfig]
-    tests: LassoTests
+    tests: SweepTests
 
 
 class MetaGradients(TrainedArtefact):
@@ -57,7 +57,7 @@ class MetaGradients(TrainedArtefact):
         return MetaGradientsConfig(
             plan=planned,
             trainings=same_budget(planned, settings.profile),
-            tests=LassoTests.of(settings),
+            tests=SweepTests.of(settings),
         )
 
     def run_trained(

@@ -22,6 +22,7 @@ from analyses.comparison_rows import panel_rows, scores
 from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.provenance import PROGRAM
 from analyses.row_frames import loaded, stored
+from analyses.seed_scores import PAPER
 from analyses.side_by_side import side_by_side
 from ml2o_core.compiled import place
 from ml2o_core.devices import deterministic
@@ -29,9 +30,6 @@ from ml2o_core.methods import Pretrained
 from ml2o_core.progress import Progress
 from ml2o_core.results import Row
 from ml2o_core.results.vocabulary import Score
-
-PAPER = Score.MIN_LN_MEAN_OBJECTIVE
-"""The paper's score."""
 
 SHARED = "panels"
 """In place of an artefact's name, in kept panels: several artefacts may show one."""

@@ -1,4 +1,4 @@
-"""Scores of the common LASSO test as rows: of a method, and of its paired difference to another."""
+"""Scores of the common LASSO test as rows: of a method, of its difference to another, as curves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from analyses.lasso_test import SCORES, SeedScores
 from analyses.rendering.blocks import Cell, Estimate
-from ml2o_core.results import ScoreRow, row_id
+from analyses.seed_curves import seed_curve
+from ml2o_core.results import CurveRow, ScoreRow, row_id
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.statistics import mean_interval
 
@@ -95,6 +96,36 @@ def _row(
         upper=interval.upper,
         reason="one replicate has no interval" if interval.count == 1 else "",
     )
+
+
+def score_curves(
+    artefact: str,
+    sigma: float,
+    name: str,
+    points: Sequence[SeedScores],
+    label: str | None = None,
+    **positions: tuple[float, ...],
+) -> list[CurveRow]:
+    """Each score of a method against what a sweep varies; `positions` are the curve's step and x.
+
+    `name` makes the id, and is the method's label unless another is given.
+    """
+    counted = np.stack([point.counted for point in points], axis=1)
+    if not counted.any():
+        return []
+    return [
+        seed_curve(
+            np.stack([point.values[score] for point in points], axis=1),
+            counted,
+            id=row_id(artefact, f"σ={sigma:g}", "curve", name, score),
+            artefact=artefact,
+            panel=f"σ = {sigma:g}",
+            method=label or name,
+            quantity=score.value,
+            **positions,
+        )
+        for score in SCORES
+    ]
 
 
 def decided(differences: Iterable[ScoreRow], name: Callable[[ScoreRow], str], phrase: str) -> str:

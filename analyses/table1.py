@@ -13,8 +13,8 @@ from analyses.claims import OrderClaim
 from analyses.comparison import Panel
 from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.figure2 import lasso_panel, panel_label
-from analyses.panels import PAPER
 from analyses.rendering.blocks import Block, Cell, Estimate, RowTable
+from analyses.seed_scores import PAPER
 from analyses.settings import Preset, RunSettings
 from ml2o_core.methods import METHODS
 from ml2o_core.results import Results, ScoreRow

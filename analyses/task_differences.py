@@ -13,7 +13,8 @@ import numpy as np
 
 from analyses.claims import OrderClaim
 from analyses.comparison import Panel, label
-from analyses.panels import PAPER, Scored
+from analyses.panels import Scored
+from analyses.seed_scores import PAPER
 from ml2o_core.results import ConstantRow, CorrelationRow, row_id
 from ml2o_core.statistics import mean_interval, spearman
 from ml2o_core.tasks.base import TaskFamily

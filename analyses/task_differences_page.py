@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analyses.panels import PAPER
 from analyses.rendering.blocks import Block, Cell, Estimate, RowTable
+from analyses.seed_scores import PAPER
 from analyses.task_differences import SYMBOLS
 from ml2o_core.methods import METHODS
 from ml2o_core.results import ConstantRow, Interval, Results

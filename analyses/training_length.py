@@ -12,25 +12,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.lasso_test import SCORES, SeedScores
-from analyses.lasso_tests import Case, LassoTests
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
-from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, decided, difference_rows, score_rows
-from analyses.seed_curves import seed_curve
+from analyses.score_rows import (
+    COLUMNS,
+    DIFFERENCE_COLUMNS,
+    decided,
+    difference_rows,
+    score_curves,
+    score_rows,
+)
 from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, RunSettings
+from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.methods import METHODS
 from ml2o_core.progress import Progress
-from ml2o_core.results import Results, Row, ScoreRow, row_id
+from ml2o_core.results import Results, Row, ScoreRow
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
@@ -44,7 +49,7 @@ class TrainingLengthConfig(Spec):
 
     plan: Plan
     windows: tuple[int, ...] = Field(min_length=1, description="K of each training, ascending")
-    tests: LassoTests
+    tests: SweepTests
 
     def lengths(self) -> dict[str, tuple[int, ...]]:
         """K of each training, ascending; TL's own, if the profile trains it for longer, too."""
@@ -78,7 +83,7 @@ class TrainingLength(TrainedArtefact):
         planned = plan(settings)
         windows = tuple(max(1, planned.meta.windows // share) for share in SHARES)
         return TrainingLengthConfig(
-            plan=planned, windows=tuple(dict.fromkeys(windows)), tests=LassoTests.of(settings)
+            plan=planned, windows=tuple(dict.fromkeys(windows)), tests=SweepTests.of(settings)
         )
 
     def run_trained(
@@ -97,7 +102,9 @@ class TrainingLength(TrainedArtefact):
             for name, scores in found.items():
                 rows += score_rows(self.name, (f"σ={sigma:g}", name), sigma, name, scores)
             rows += self._differences(config, sigma, found)
-            rows += self._curves(config.lengths(), sigma, found)
+            for name, lengths in config.lengths().items():  # from φ_0 on, that of Vanilla L2O
+                points = [found[VANILLA], *(found[method(name, windows)] for windows in lengths)]
+                rows += score_curves(self.name, sigma, name, points, step=(0, *lengths))
         return rows
 
     def _differences(
@@ -115,31 +122,6 @@ class TrainingLength(TrainedArtefact):
                     rows += difference_rows(
                         self.name, parts, sigma, name, found[name], reference, found[reference]
                     )
-        return rows
-
-    def _curves(
-        self, lengths: Mapping[str, tuple[int, ...]], sigma: float, found: Mapping[str, SeedScores]
-    ) -> list[Row]:
-        """Each score against K; both curves begin with φ_0, that of Vanilla L2O."""
-        rows: list[Row] = []
-        for score in SCORES:
-            for name, windows in lengths.items():
-                points = [found[VANILLA], *(found[method(name, count)] for count in windows)]
-                counted = np.stack([point.counted for point in points], axis=1)
-                if not counted.any():
-                    continue
-                rows.append(
-                    seed_curve(
-                        np.stack([point.values[score] for point in points], axis=1),
-                        counted,
-                        id=row_id(self.name, f"σ={sigma:g}", "curve", name, score),
-                        artefact=self.name,
-                        panel=f"σ = {sigma:g}",
-                        method=name,
-                        quantity=score.value,
-                        step=(0, *windows),
-                    )
-                )
         return rows
 
     def findings(self, results: Results) -> Sequence[Finding]:

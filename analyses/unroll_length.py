@@ -13,12 +13,12 @@ from typing import ClassVar
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
-from analyses.lasso_tests import Case, LassoTests
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, score_rows
 from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import Preset, RunSettings
+from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.methods import METHODS
@@ -34,7 +34,7 @@ class UnrollLengths(Spec):
     """Every setting, resolved; a plan for each T."""
 
     plans: dict[int, Plan]
-    tests: LassoTests
+    tests: SweepTests
 
 
 def method(T: int) -> str:
@@ -52,7 +52,7 @@ class UnrollLength(TrainedArtefact):
 
     def configuration(self, settings: RunSettings) -> UnrollLengths:
         plans = {T: plan(settings, unroll_steps=T) for T in LENGTHS}
-        return UnrollLengths(plans=plans, tests=LassoTests.of(settings))
+        return UnrollLengths(plans=plans, tests=SweepTests.of(settings))
 
     def run_trained(
         self, settings: RunSettings, progress: Progress, trainings: Trainings

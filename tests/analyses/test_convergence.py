@@ -16,9 +16,10 @@ from analyses.figure2 import Figure2
 from analyses.figure4 import Figure4
 from analyses.figure_a5a import FigureA5a
 from analyses.figure_a5b import FigureA5b, between
-from analyses.panels import PAPER, Scored
+from analyses.panels import Scored
 from analyses.profiles import Size
 from analyses.runner import run_artefacts
+from analyses.seed_scores import PAPER
 from analyses.settings import Preset, RunSettings
 from analyses.table1 import Table1
 from analyses.trainings import FOLDER, Trainings, name_of

@@ -71,7 +71,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
     monkeypatch.setattr("analyses.trainings.WORKERS", 1)
-    monkeypatch.setattr("analyses.lasso_tests.WORKERS", 1)
+    monkeypatch.setattr("analyses.sweep_tests.WORKERS", 1)
     monkeypatch.setattr("analyses.trained_rows.top_curvature", curvature)
     for kind, changes in SWEEPS.items():
         shrunk(kind, changes)
@@ -126,15 +126,15 @@ def test_it_runs_and_its_page_is_made_from_what_is_stored(
 def test_a_test_that_is_kept_is_not_done_again_and_another_artefact_finds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tests() -> set[str]:
+    def kept() -> set[str]:
         return {path.name for path in (tmp_path / "pieces" / "lasso-tests").iterdir()}
 
     trainings = Trainings(tmp_path / "trainings", torch.device("cpu"), Progress(), out=tmp_path)
     sweep = AlphaSweep().run_trained(SETTINGS, Progress(), trainings)
-    of_sweep = tests()
+    of_sweep = kept()
     assert len(of_sweep) == 4  # TL, three α
     MetaGradients().run_trained(SETTINGS, Progress(), trainings)
-    assert len(tests()) == 4 + len(MetaGradient.registry()) - 1  # TL's was there
+    assert len(kept()) == 4 + len(MetaGradient.registry()) - 1  # TL's was there
 
     def draw(*args: object, **settings: object) -> None:
         raise AssertionError("drawn again")
@@ -171,7 +171,7 @@ def test_runs_may_share_a_folder_of_trainings(
 @pytest.mark.slow
 def test_scores_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = rows_of(UnrollLength).rows
-    monkeypatch.setattr("analyses.lasso_tests.WORKERS", 2)
+    monkeypatch.setattr("analyses.sweep_tests.WORKERS", 2)
     assert rows_of.__wrapped__(UnrollLength).rows == alone
 
 

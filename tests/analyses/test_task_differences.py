@@ -7,7 +7,8 @@ import pytest
 
 from analyses.comparison import Panel
 from analyses.figure4 import Figure4
-from analyses.panels import PAPER, Scored
+from analyses.panels import Scored
+from analyses.seed_scores import PAPER
 from analyses.settings import Preset, RunSettings
 from analyses.table1 import Table1
 from analyses.task_differences import (

@@ -73,7 +73,7 @@ class Case:
         return self.plan.adapting(Lasso.normal(sigma), windows=max(1, *self.counts))
 
 
-class LassoTests(Spec):
+class SweepTests(Spec):
     """What is tested on: σ of adaptation and test, steps of a run, problems a batch."""
 
     sigmas: tuple[float, ...] = Field(SIGMAS, min_length=1)
