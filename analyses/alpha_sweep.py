@@ -83,9 +83,8 @@ class AlphaSweep(TrainedArtefact):
         config = self.configuration(settings)
         configs = config.trainings()
         runs = dict(zip(configs, trainings.several(list(configs.values())), strict=True))
-        rows: list[Row] = []
-        for name, run in runs.items():
-            rows += [fit_row(self.name, name, run), *curvature_rows(self.name, name, run)]
+        rows: list[Row] = [fit_row(self.name, name, run) for name, run in runs.items()]
+        rows += curvature_rows(self.name, runs, settings, trainings, progress)
         cases = {name: Case(config.plan, run) for name, run in runs.items()}
         tested = config.tests.scores(cases, settings, trainings, progress)
         for sigma, by_steps in tested.items():

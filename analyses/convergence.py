@@ -34,9 +34,6 @@ from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
 
-WORKERS = 2
-"""Panels side by side."""
-
 RANKED_PANELS = 5
 """Panels from which on the task differences are ranked against the scores."""
 
@@ -101,9 +98,9 @@ class ConvergenceArtefact(TrainedArtefact):
     ) -> Sequence[Row]:
         config, device = self.configuration(settings), resolve_device(settings.device)
         pretrained = pretrained_for(config.plan, trainings)
-        workers = 1 if device.type == "cuda" or settings.preset is Preset.QUICK else WORKERS
         panels = Panels(config, pretrained, device, settings.compile)
-        frames = panels.compute(trainings.out, workers, progress)
+        workers = 1 if settings.preset is Preset.QUICK else None  # processes take seconds to start
+        frames = panels.compute(trainings.out, progress, workers)
         scored = {panel.label: scored_of(frame) for panel, frame in frames}
         found = training_rows(self.name, pretrained)
         for _, frame in frames:

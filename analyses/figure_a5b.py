@@ -7,10 +7,11 @@ LASSO with σ = 100. Run it alone with `python -m analyses.figure_a5b` or `ml2o 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
-import torch
+import pandas as pd
 from pydantic import Field
 
 from analyses.artefact import Chapter, Finding, main
@@ -19,6 +20,8 @@ from analyses.claims_page import claim_table
 from analyses.comparison import label
 from analyses.comparison_rows import OPTIMUM
 from analyses.convergence import pretrained_for
+from analyses.kept_frames import KeptFrames
+from analyses.lasso_test import SCORES, LassoTest
 from analyses.profiles import Plan, plan, size
 from analyses.rendering.blocks import LineFigure, Role, Section, Text
 from analyses.seed_curves import seed_curve
@@ -26,21 +29,23 @@ from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.devices import resolve_device
-from ml2o_core.evaluation import loss_curves, min_log_mean
-from ml2o_core.meta.trainer import train
+from ml2o_core.meta.trainer import Trained, train
 from ml2o_core.methods import METHODS
 from ml2o_core.optimizers.base import Params
-from ml2o_core.problems import Problems, sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, Results, Row, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict, Scale
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.lasso import Lasso
-from ml2o_theory.optima import CertifiedOptima, certified_optima
 
 QUANTITY = "score by a"
 EXCESS = "score of f − f* by a"
 PANEL = "LASSO, test σ = 100"
+INTERPOLATED = ("m-l2o", "m-l2o-first-order", "tl")
+
+PIECE, EDITION = "interpolated", 1
+"""The name of a kept frame, and a number to be raised when it changes."""
+
 ROLES = {m.label: Role.LEARNED for m in METHODS.values()} | {OPTIMUM: Role.OPTIMUM}
 
 
@@ -73,52 +78,46 @@ class FigureA5b(TrainedArtefact):
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
         config, device = self.configuration(settings), resolve_device(settings.device)
-        pretrained = pretrained_for(config.plan, trainings)
-        test = sample_problems(
-            Lasso.normal(config.like_test),
-            seed=settings.seed,
-            purpose="test",
-            repeats=config.plan.meta.repeats,
-            size=config.test_size,
-            device=device,
-            dtype=torch.float64,
+        runs = pretrained_for(config.plan, trainings).runs
+        starts = {name: METHODS[name].pretraining for name in INTERPOLATED}
+        trained = {name: runs[kind] for name, kind in starts.items() if kind in runs}
+
+        @cache
+        def test() -> LassoTest:
+            return LassoTest.draw(
+                config.like_test,
+                seed=settings.seed,
+                repeats=config.plan.meta.repeats,
+                size=config.test_size,
+                steps=config.test_steps,
+                device=device,
+                compile=settings.compile,
+            )
+
+        kept = KeptFrames(self.name, PIECE, EDITION, trainings.out, device, settings.compile)
+        frames = kept.compute(
+            {
+                name: {
+                    "configuration": config.model_dump(mode="json"),
+                    "seed": settings.seed,
+                    "training": run.config.model_dump(mode="json"),
+                    "trained on": run.device,
+                }
+                for name, run in trained.items()
+            },
+            _interpolated,
+            lambda name: (config, trained[name], test()),
+            progress,
         )
-        optima = certified_optima(test.tasks.to("cpu", torch.float64))
         rows: list[Row] = []
         claims = []
-        for name in ("m-l2o", "m-l2o-first-order", "tl"):
-            kind = METHODS[name].pretraining
-            if kind not in pretrained.params:
+        for name, frame in frames.items():
+            paper, excess = _by_factor(frame)
+            if not len(paper):
                 continue
-            ends, kept = [], pretrained.converged[kind]
-            for sigma in (config.like_training, config.like_test):
-                adapting = config.plan.adapting(Lasso.normal(sigma))
-                run = train(adapting, pretrained.params[kind], device=device, progress=progress)
-                ends.append(run.params)
-                kept = kept & run.converged
-            # (seeds, factors, 2): the paper's score, and that of f − f*
-            both = np.stack(
-                [
-                    _scores(
-                        config,
-                        between(ends[0], ends[1], a),
-                        test,
-                        optima,
-                        progress,
-                        f"{label(name)}, a = {a:g}",
-                        settings.compile,
-                    )
-                    for a in config.factors
-                ],
-                axis=1,
-            )[kept.numpy()]
-            both = both[np.isfinite(both).all((1, 2))]
-            if not len(both):
-                continue
-            scores = both[..., 0]
             rows += [
-                _curve(self.name, name, QUANTITY, config.factors, scores),
-                _curve(self.name, name, EXCESS, config.factors, both[..., 1]),
+                _curve(self.name, name, QUANTITY, config.factors, paper),
+                _curve(self.name, name, EXCESS, config.factors, excess),
             ]
             claims.append(
                 OrderClaim(
@@ -126,11 +125,11 @@ class FigureA5b(TrainedArtefact):
                     text=f"{label(name)} reaches a lower loss with training-like adaptation "
                     "(a = 0) than with test-like adaptation (a = 1)",
                     source="Figure A5b, Appendix A.6",
-                    better=scores[:, 0],
-                    worse=scores[:, -1],
+                    better=paper[:, 0],
+                    worse=paper[:, -1],
                 )
             )
-        rows += _optimum(self.name, config, optima)
+        rows.append(_optimum(self.name, config, next(iter(frames.values()))))
         return [*rows, *assess(self.name, claims, settings)]
 
     def findings(self, results: Results) -> Sequence[Finding]:
@@ -190,21 +189,29 @@ def between(first: Params, second: Params, a: float) -> Params:
     return {name: (1 - a) * first[name] + a * second[name] for name in first}
 
 
-def _scores(
-    config: Interpolation,
-    params: Params,
-    test: Problems,
-    optima: CertifiedOptima,
-    progress: Progress,
-    name: str,
-    compile: bool,
-) -> np.ndarray:
-    """The paper's score of each seed, and the same of f − f* from above: (R, 2)."""
-    rule = config.plan.meta.rule
-    steps = config.test_steps
-    losses = loss_curves(rule, params, test, steps, compile=compile, progress=progress, label=name)
-    excess = min_log_mean(optima.excess(losses.cpu()))
-    return torch.stack([min_log_mean(losses).cpu(), excess], dim=1).numpy()
+def _interpolated(config: Interpolation, run: Trained, test: LassoTest) -> pd.DataFrame:
+    """A row for each factor and seed: whether it counts, its scores, and those of the optima."""
+    params, device = run.params, test.problems.start.device
+    ends = [
+        train(config.plan.adapting(Lasso.normal(sigma)), params, device=device)
+        for sigma in (config.like_training, config.like_test)
+    ]
+    first, second = (end.params for end in ends)
+    converged = run.converged.cpu() & ends[0].converged.cpu() & ends[1].converged.cpu()
+    optimum = test.optima.primal.mean(1).log().cpu().numpy()
+    parts = []
+    for a in config.factors:
+        found = test.score(config.plan.meta.rule, between(first, second, a), converged)
+        columns = {"counted": found.counted, **found.columns, "optimum": optimum}
+        parts.append(pd.DataFrame({"a": a, "seed": range(len(optimum)), **columns}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_factor(frame: pd.DataFrame) -> list[np.ndarray]:
+    """Each score, (seeds, factors): all points are of the same seeds, those that count at each."""
+    wide = frame.pivot(index="seed", columns="a")
+    kept = wide["counted"].to_numpy(bool).all(1)
+    return [wide[score.value].to_numpy()[kept] for score in SCORES]
 
 
 def _curve(
@@ -222,23 +229,21 @@ def _curve(
     )
 
 
-def _optimum(artefact: str, config: Interpolation, optima: CertifiedOptima) -> list[Row]:
+def _optimum(artefact: str, config: Interpolation, frame: pd.DataFrame) -> CurveRow:
     """The mean certified optimum, as a line."""
-    mean = float(optima.primal.mean(1).log().mean())
+    mean = float(frame.groupby("seed")["optimum"].first().mean())
     count = len(config.factors)
-    return [
-        CurveRow(
-            id=row_id(artefact, "optimum"),
-            artefact=artefact,
-            panel=PANEL,
-            method=OPTIMUM,
-            quantity=QUANTITY,
-            scale=Scale.LN,
-            step=tuple(range(count)),
-            x=config.factors,
-            estimate=(mean,) * count,
-        )
-    ]
+    return CurveRow(
+        id=row_id(artefact, "optimum"),
+        artefact=artefact,
+        panel=PANEL,
+        method=OPTIMUM,
+        quantity=QUANTITY,
+        scale=Scale.LN,
+        step=tuple(range(count)),
+        x=config.factors,
+        estimate=(mean,) * count,
+    )
 
 
 if __name__ == "__main__":

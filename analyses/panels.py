@@ -1,16 +1,10 @@
-"""The panels of a comparison, each kept as soon as it is computed, side by side.
-
-A panel depends on its configuration and the trained rules alone: what is kept is used again by the
-same command, and by another artefact that shows the same panel; and the result does not depend on
-the number of workers.
-"""
+"""The panels of a comparison, as kept frames: another artefact may show the same panel."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +13,9 @@ import torch
 
 from analyses.comparison import Comparison, Panel, compare_panel
 from analyses.comparison_rows import panel_rows, scores
-from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
-from analyses.provenance import PROGRAM
+from analyses.kept_frames import KeptFrames
 from analyses.row_frames import loaded, stored
 from analyses.seed_scores import PAPER
-from analyses.side_by_side import side_by_side
-from ml2o_core.compiled import place
-from ml2o_core.devices import deterministic
 from ml2o_core.methods import Pretrained
 from ml2o_core.progress import Progress
 from ml2o_core.results import Row
@@ -91,49 +81,32 @@ class Panels:
     compile: bool = False
 
     def compute(
-        self, out: Path | None, workers: int, progress: Progress
+        self, out: Path | None, progress: Progress, workers: int | None = None
     ) -> list[tuple[Panel, pd.DataFrame]]:
         """Each panel with its frame, in the order of the configuration.
 
         What is computed is kept in the run's folder `out`, if there is one.
         """
-        panels = self.config.panels
-        kept = [self._store(panel, out) for panel in panels]
-        missing = [(i,) for i, store in enumerate(kept) if PIECE not in store.names()]
-        with (
-            progress.task("panels", len(missing)) as advance,
-            side_by_side(self._numbered, missing, min(workers, len(missing))) as found,
-        ):
-            for i, content in found:
-                kept[i].save(PIECE, content)
-                advance()
-        frames = [store.load([PIECE])[PIECE] for store in kept]
-        return list(zip(panels, frames, strict=True))
-
-    def _store(self, panel: Panel, out: Path | None) -> Pieces:
-        if out is None:
-            return PiecesInMemory()
-        runs = self.pretrained.runs
-        belongs_to = {
-            "configuration": self.config.with_changes(panels=(panel,)).model_dump(mode="json"),
-            "trained on": {kind: run.device for kind, run in runs.items()},
-            "device": place(self.device, self.compile),
-            "edition": EDITION,
-            "program": version(PROGRAM),
+        trained_on = {kind: run.device for kind, run in self.pretrained.runs.items()}
+        belong_to = {
+            panel: {
+                "configuration": self._only(panel).model_dump(mode="json"),
+                "trained on": trained_on,
+            }
+            for panel in self.config.panels
         }
-        store = PieceStore.under(out, SHARED, belongs_to)
-        store.open()
-        return store
+        frames = KeptFrames(SHARED, PIECE, EDITION, out, self.device, self.compile)
+        found = frames.compute(belong_to, self.panel, lambda panel: (panel,), progress, workers)
+        return list(found.items())
 
-    def _numbered(self, index: int) -> tuple[int, bytes]:
-        return index, self.panel(self.config.panels[index])
+    def _only(self, panel: Panel) -> Comparison:
+        return self.config.with_changes(panels=(panel,))
 
-    def panel(self, panel: Panel) -> bytes:
-        """One panel's rows and scores, encoded; the limit of time is kept between panels."""
-        with deterministic():
-            result = compare_panel(
-                self.config, panel, self.pretrained, self.device, Progress(), compile=self.compile
-            )
+    def panel(self, panel: Panel) -> pd.DataFrame:
+        """One panel's rows and scores."""
+        result = compare_panel(
+            self.config, panel, self.pretrained, self.device, Progress(), compile=self.compile
+        )
         table = {method: scores(result, method) for method in result.losses}
         by_score: dict[str, dict[str, list[float]]] = {}
         for method, values in table.items():
@@ -142,4 +115,4 @@ class Panels:
         counted = {m: kept.tolist() for m, kept in result.scored.items()}
         frame = stored(panel_rows(SHARED, result))
         seeds = pd.DataFrame([(SCORED, json.dumps([by_score, counted]))], columns=["table", "row"])
-        return encode(pd.concat([frame, seeds], ignore_index=True))
+        return pd.concat([frame, seeds], ignore_index=True)

@@ -1,15 +1,10 @@
-"""The common LASSO test of many trained rules: each test kept when it is done, two at a time.
-
-A test depends on its training, the adaptation and the test tasks alone. So what is kept is used
-again by the same command, and by another artefact that tests the same rule; and the scores do not
-depend on the number of workers.
-"""
+"""The common LASSO test of many trained rules, as kept frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import lru_cache
 from typing import Self
 
 import pandas as pd
@@ -17,16 +12,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from analyses.kept_frames import KeptFrames
 from analyses.lasso_test import SCORES, SIGMAS, LassoTest, SeedScores
-from analyses.piece_store import Pieces, PiecesInMemory, PieceStore, encode
 from analyses.profiles import Plan, size
-from analyses.provenance import PROGRAM
 from analyses.seed_scores import PAPER, seed_rows
 from analyses.settings import RunSettings
-from analyses.side_by_side import side_by_side
 from analyses.trainings import Trainings
-from ml2o_core.compiled import place
-from ml2o_core.devices import deterministic, resolve_device
+from ml2o_core.devices import resolve_device
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import Trained, initial_params
 from ml2o_core.optimizers.base import Params
@@ -37,9 +29,6 @@ from ml2o_core.tasks.lasso import Lasso
 
 SHARED, PIECE = "lasso-tests", "scores"
 """In place of an artefact's name, and the name of the one piece of a test."""
-
-WORKERS = 2
-"""Tests side by side, on a CPU."""
 
 EDITION = 1
 """To be raised when a test changes: older ones are then left."""
@@ -98,24 +87,34 @@ class SweepTests(Spec):
         What is computed is kept in the run's folder, if it has one.
         """
         device = resolve_device(settings.device)
-        kept = {
-            (sigma, name): self._store(case, sigma, settings, trainings)
-            for sigma in self.sigmas
-            for name, case in cases.items()
-        }
-        missing = [key for key, store in kept.items() if PIECE not in store.names()]
-        workers = 1 if device.type == "cuda" else min(WORKERS, len(missing))
-        calls = self._calls(missing, cases, settings, device)
-        with (
-            progress.task("tests", len(missing)) as advance,
-            side_by_side(_test, calls, workers) as found,
-        ):
-            for sigma, name, content in found:
-                kept[sigma, name].save(PIECE, content)
-                advance()
+        (repeats,) = {case.plan.meta.repeats for case in cases.values()}
+
+        @lru_cache(maxsize=1)  # the keys come σ by σ
+        def test(sigma: float) -> LassoTest:
+            return LassoTest.draw(
+                sigma,
+                seed=settings.seed,
+                repeats=repeats,
+                size=self.size,
+                steps=self.steps,
+                device=device,
+                compile=settings.compile,
+            )
+
+        frames = KeptFrames(SHARED, PIECE, EDITION, trainings.out, device, settings.compile)
+        found = frames.compute(
+            {
+                (sigma, name): self._belongs_to(case, sigma, settings)
+                for sigma in self.sigmas
+                for name, case in cases.items()
+            },
+            _test,
+            lambda key: (cases[key[1]], test(key[0])),
+            progress,
+        )
         scores: dict[float, dict[str, list[SeedScores]]] = {sigma: {} for sigma in self.sigmas}
-        for (sigma, name), store in kept.items():
-            scores[sigma][name] = _scores(store.load([PIECE])[PIECE], cases[name])
+        for (sigma, name), frame in found.items():
+            scores[sigma][name] = _scores(frame, cases[name])
         return scores
 
     def seed_rows(
@@ -127,59 +126,25 @@ class SweepTests(Spec):
         test = Lasso.normal(sigma)
         return seed_rows(artefact, test, where, sigma, by_seed, seed=seed, size=self.size)
 
-    def _calls(
-        self,
-        missing: Sequence[tuple[float, str]],
-        cases: Mapping[str, Case],
-        settings: RunSettings,
-        device: torch.device,
-    ) -> Iterator[tuple[str, Case, LassoTest]]:
-        """The arguments of `_test`; the tasks of one σ are drawn once, and only if needed."""
-        test: LassoTest | None = None
-        for sigma, name in missing:
-            case = cases[name]
-            if test is None or test.sigma != sigma:
-                test = LassoTest.draw(
-                    sigma,
-                    seed=settings.seed,
-                    repeats=case.plan.meta.repeats,
-                    size=self.size,
-                    steps=self.steps,
-                    device=device,
-                    compile=settings.compile,
-                )
-            yield name, case, test
-
-    def _store(
-        self, case: Case, sigma: float, settings: RunSettings, trainings: Trainings
-    ) -> Pieces:
-        if trainings.out is None:
-            return PiecesInMemory()
-        belongs_to = {
+    def _belongs_to(self, case: Case, sigma: float, settings: RunSettings) -> dict[str, object]:
+        return {
             "training": case.run and case.run.config.model_dump(mode="json"),
             "trained on": case.run and case.run.device,
             "adaptation": case.adapting(sigma).model_dump(mode="json"),
             "after": case.counts,
             "test": {"steps": self.steps, "size": self.size, "seed": settings.seed},
-            "device": place(resolve_device(settings.device), settings.compile),
-            "edition": EDITION,
-            "program": version(PROGRAM),
         }
-        store = PieceStore.under(trainings.out, SHARED, belongs_to)
-        store.open()
-        return store
 
 
-def _test(name: str, case: Case, test: LassoTest) -> tuple[float, str, bytes]:
-    """One test, encoded, with its place; the limit of time is kept between tests."""
-    with deterministic():
-        start = case.start(test.problems.start.device)
-        found = test.adapted(case.adapting(test.sigma), *start, case.counts)
+def _test(case: Case, test: LassoTest) -> pd.DataFrame:
+    """The scores of every seed after each number of steps."""
+    start = case.start(test.problems.start.device)
+    found = test.adapted(case.adapting(test.sigma), *start, case.counts)
     parts = [
         pd.DataFrame({"steps": count, "counted": scores.counted, **scores.columns})
         for count, scores in zip(case.counts, found, strict=True)
     ]
-    return test.sigma, name, encode(pd.concat(parts, ignore_index=True))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _scores(frame: pd.DataFrame, case: Case) -> list[SeedScores]:

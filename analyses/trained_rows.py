@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
+
 from analyses.curvature import top_curvature
+from analyses.kept_frames import KeptFrames
 from analyses.rendering.blocks import Cell
+from analyses.settings import RunSettings
+from analyses.trainings import Trainings
+from ml2o_core.devices import resolve_device
 from ml2o_core.meta.trainer import Trained
+from ml2o_core.progress import Progress
 from ml2o_core.results import ConstantRow, EndMethod, FitRow, Interval, row_id
 
 FIT_COLUMNS: dict[str, Cell] = {
@@ -16,6 +25,9 @@ FIT_COLUMNS: dict[str, Cell] = {
     "clipped": "clipped_share",
 }
 """A table of trainings."""
+
+EDITION = 1
+"""To be raised when the curvature changes: older ones are then left."""
 
 
 def fit_row(artefact: str, name: str, run: Trained) -> FitRow:
@@ -37,28 +49,55 @@ def fit_row(artefact: str, name: str, run: Trained) -> FitRow:
     )
 
 
-def curvature_rows(artefact: str, name: str, run: Trained) -> list[ConstantRow]:
-    """The largest eigenvalue of the risk's Hessian, from below: the replicates' median and most."""
-    found = top_curvature(run)[run.converged.to(next(iter(run.params.values())).device)].cpu()
-    if not len(found):
-        return []
-    return [
-        ConstantRow(
-            id=row_id(artefact, "curvature", name, which),
-            artefact=artefact,
-            symbol="lambda_max",
-            subject=f"{name}; {which}",
-            value=Interval.at_least(value),
-            lower_method=EndMethod.SEARCHED,
-            upper_method=EndMethod.TRIVIAL,
-            norm="Euclidean",
-            region="first windows of an episode, at the trained parameters",
-        )
+def curvature_rows(
+    artefact: str,
+    runs: Mapping[str, Trained],
+    settings: RunSettings,
+    trainings: Trainings,
+    progress: Progress,
+) -> list[ConstantRow]:
+    """The largest eigenvalue of each risk's Hessian, from below: the replicates' median and most.
+
+    What is computed is kept in the run's folder, if it has one.
+    """
+    device = resolve_device(settings.device)
+    frames = KeptFrames("curvature", "largest", EDITION, trainings.out, device, False)
+    found = frames.compute(
+        {
+            name: {"training": run.config.model_dump(mode="json"), "trained on": run.device}
+            for name, run in runs.items()
+        },
+        _curvature,
+        lambda name: (runs[name],),
+        progress,
+    )
+    rows = []
+    for name, frame in found.items():
+        largest = frame.loc[runs[name].converged.cpu().numpy(), "largest"].sort_values()
+        if not len(largest):
+            continue
         for which, value in (
-            ("median replicate", found.median().item()),
-            ("most curved replicate", found.max().item()),
-        )
-    ]
+            ("median replicate", largest.iloc[(len(largest) - 1) // 2]),
+            ("most curved replicate", largest.iloc[-1]),
+        ):
+            rows.append(
+                ConstantRow(
+                    id=row_id(artefact, "curvature", name, which),
+                    artefact=artefact,
+                    symbol="lambda_max",
+                    subject=f"{name}; {which}",
+                    value=Interval.at_least(float(value)),
+                    lower_method=EndMethod.SEARCHED,
+                    upper_method=EndMethod.TRIVIAL,
+                    norm="Euclidean",
+                    region="first windows of an episode, at the trained parameters",
+                )
+            )
+    return rows
+
+
+def _curvature(run: Trained) -> pd.DataFrame:
+    return pd.DataFrame({"largest": top_curvature(run).cpu().numpy()})
 
 
 def least(row: ConstantRow) -> float:

@@ -65,12 +65,11 @@ class Training(TrainedArtefact):
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
         configs = self.configuration(settings).trainings
+        runs = dict(zip(configs, trainings.several(list(configs.values())), strict=True))
         rows: list[Row] = []
-        runs = trainings.several(list(configs.values()))
-        for name, run in zip(configs, runs, strict=True):
+        for name, run in runs.items():
             rows += [fit_row(self.name, name, run), *_curves(self.name, name, run)]
-            rows += curvature_rows(self.name, name, run)
-        return rows
+        return [*rows, *curvature_rows(self.name, runs, settings, trainings, progress)]
 
     def findings(self, results: Results) -> Sequence[Finding]:
         diverged = [row for row in results.fits if row.diverged]

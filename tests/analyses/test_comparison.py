@@ -300,7 +300,7 @@ def test_claims_are_the_paired_differences_of_the_replicates_that_count(
     both = iter([panel, masked])
     monkeypatch.setattr("analyses.panels.compare_panel", lambda *_, **__: next(both))
     monkeypatch.setattr("analyses.convergence.pretrained_for", lambda *_: result.pretrained)
-    monkeypatch.setattr("analyses.convergence.WORKERS", 1)
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 1)
     found = Figure2().run(RunSettings(preset=Preset.STANDARD), Progress())
     claims = [row for row in found if isinstance(row, ClaimRow)]
     # In each panel, the order of the methods, and that M-L2O converges faster than three others.

@@ -15,7 +15,6 @@ from analyses.convergence_page import findings
 from analyses.figure2 import Figure2
 from analyses.figure4 import Figure4
 from analyses.figure_a5a import FigureA5a
-from analyses.figure_a5b import FigureA5b, between
 from analyses.panels import Scored
 from analyses.profiles import Size
 from analyses.runner import run_artefacts
@@ -39,7 +38,7 @@ SETTINGS = RunSettings(preset=Preset.STANDARD, profile="paper")
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every preset at a size of seconds."""
     monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
-    monkeypatch.setattr("analyses.convergence.WORKERS", 1)
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 1)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, where: str, name: str) -> list[Any]:
@@ -198,19 +197,19 @@ def test_figure_4_compares_across_its_panels() -> None:
     assert len(set(dt.estimate)) == 1  # what is not adapted does not change
 
 
-def test_interpolated_weights_are_the_ends_at_the_ends() -> None:
-    first, second = {"a": torch.tensor([0.1, 7.0])}, {"a": torch.tensor([0.3, -1e9])}
-    assert torch.equal(between(first, second, 0)["a"], first["a"])
-    assert torch.equal(between(first, second, 1)["a"], second["a"])
-    torch.testing.assert_close(between(first, second, 0.25)["a"], torch.tensor([0.15, -2.5e8]))
-
-
 @pytest.mark.slow
-def test_the_other_artefacts_run_and_make_their_pages(tmp_path: Path) -> None:
-    names = ["training", FigureA5b.name, "unroll-length"]
-    found = run_artefacts(names, SETTINGS, tmp_path).of(FigureA5b.name)
-    assert {row.method for row in found.curves} >= {"M-L2O", "Transfer Learning (TL)"}
-    assert all(row.x[0] == 0 and row.x[-1] == 1 for row in found.curves)
+def test_how_the_rules_were_trained_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("analyses.trainings.WORKERS", 1)
+    found = run_artefacts(["training"], SETTINGS, tmp_path)
+    names = {row.method for row in found.fits}
+    assert len(names) == 6  # three trainings on LASSO, and three on the Quadratic
+    assert {row.subject.partition(";")[0] for row in found.constants} == names
+    assert {f"{row.panel}, {row.method}" for row in found.curves} == names
+    measured = counted(monkeypatch, "analyses.trained_rows", "top_curvature")
+    assert run_artefacts(["training"], SETTINGS, tmp_path).rows == found.rows
+    assert not measured
 
 
 @pytest.mark.parametrize("artefact", [Figure2, Table1, Figure4, FigureA5a])
@@ -224,7 +223,7 @@ def test_every_artefact_of_this_kind_says_what_it_is(artefact: type[ConvergenceA
 @pytest.mark.slow
 def test_workers_do_not_change_the_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one = run_artefacts(["figure2"], SETTINGS, tmp_path / "one")
-    monkeypatch.setattr("analyses.convergence.WORKERS", 2)
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 2)
     two = run_artefacts(["figure2"], SETTINGS, tmp_path / "two")
     assert two.rows == one.rows
 

@@ -72,7 +72,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
     monkeypatch.setattr("analyses.trainings.WORKERS", 1)
-    monkeypatch.setattr("analyses.sweep_tests.WORKERS", 1)
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 1)
     monkeypatch.setattr("analyses.trained_rows.top_curvature", curvature)
     for kind, changes in SWEEPS.items():
         shrunk(kind, changes)
@@ -172,7 +172,7 @@ def test_runs_may_share_a_folder_of_trainings(
 @pytest.mark.slow
 def test_scores_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = rows_of(UnrollLength).rows
-    monkeypatch.setattr("analyses.sweep_tests.WORKERS", 2)
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 2)
     assert rows_of.__wrapped__(UnrollLength).rows == alone
 
 

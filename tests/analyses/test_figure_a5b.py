@@ -1,0 +1,85 @@
+"""Figure A5b: the ends of the interpolation are Figure 4's panels, and what is computed is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analyses import figure4, profiles
+from analyses.figure_a5b import OPTIMUM, FigureA5b, _by_factor, between
+from analyses.lasso_test import SCORES
+from analyses.profiles import Size
+from analyses.runner import run_artefacts
+from analyses.settings import Preset, RunSettings
+from ml2o_core.problems import sample_problems
+from ml2o_core.tasks.lasso import Lasso
+from ml2o_theory.optima import certified_optima
+
+TINY = Size(windows=3, repeats=2, batch_size=3, test_steps=4, test_size=3, lengths=(20, 40))
+SETTINGS = RunSettings(preset=Preset.STANDARD, profile="paper")
+NAME = FigureA5b.name
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every preset at a size of seconds, in this process."""
+    monkeypatch.setattr(profiles, "SIZES", dict.fromkeys(Preset, TINY))
+    monkeypatch.setattr("analyses.kept_frames.WORKERS", 1)
+    monkeypatch.setattr("analyses.trainings.WORKERS", 1)
+
+
+def test_interpolated_weights_are_the_ends_at_the_ends() -> None:
+    first, second = {"a": torch.tensor([0.1, 7.0])}, {"a": torch.tensor([0.3, -1e9])}
+    assert torch.equal(between(first, second, 0)["a"], first["a"])
+    assert torch.equal(between(first, second, 1)["a"], second["a"])
+    torch.testing.assert_close(between(first, second, 0.25)["a"], torch.tensor([0.15, -2.5e8]))
+
+
+def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure4, "SIGMAS", (10.0, 100.0))
+    found = run_artefacts(["figure4", NAME], SETTINGS, tmp_path)
+    by_sigma = {c.method: c for c in found.of("figure4").curves.where(quantity=figure4.QUANTITY)}
+    curves = found.of(NAME).curves.where(quantity="score by a")
+    learned = [curve for curve in curves if curve.method != OPTIMUM]
+    assert {curve.method for curve in learned} == {
+        "M-L2O",
+        "M-L2O, first order",
+        "Transfer Learning (TL)",
+    }
+    for curve in learned:
+        near, far = by_sigma[curve.method].estimate
+        assert curve.x[0] == 0
+        assert curve.x[-1] == 1
+        assert curve.estimate[0] == pytest.approx(near, rel=1e-12)
+        assert curve.estimate[-1] == pytest.approx(far, rel=1e-12)
+        assert near != far
+
+    tasks = sample_problems(
+        Lasso.normal(100.0), seed=0, purpose="test", repeats=2, size=3, dtype=torch.float64
+    ).tasks
+    (line,) = curves.where(method=OPTIMUM)
+    expected = certified_optima(tasks).primal.mean(1).log().mean().item()
+    assert line.estimate == pytest.approx([expected] * len(line.x), rel=1e-12)
+
+    def computed(*_: object) -> pd.DataFrame:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("analyses.figure_a5b._interpolated", computed)
+    assert run_artefacts([NAME], SETTINGS, tmp_path).rows == found.of(NAME).rows
+
+
+def test_a_seed_that_diverges_at_one_factor_counts_at_none() -> None:
+    frame = pd.DataFrame(
+        {
+            "a": [0.0, 0.0, 1.0, 1.0],
+            "seed": [0, 1, 0, 1],
+            "counted": [True, True, False, True],
+            **{score.value: [1.0, 2.0, np.inf, 4.0] for score in SCORES},
+        }
+    )
+    for values in _by_factor(frame):
+        assert values.tolist() == [[2.0, 4.0]]
