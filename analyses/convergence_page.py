@@ -85,7 +85,7 @@ def section(
                 id=f"{artefact}-objective",
                 caption="Natural logarithm of the mean objective over the test problems. The "
                 "dotted line is the certified mean optimum, where it has a logarithm: nothing can "
-                "go below it.",
+                "go below it; with an arrow, it lies below the panel.",
                 description="Logarithm of the mean objective against the step, for four "
                 "learned methods, five analytic optimizers and the certified optimum.",
                 x_label="step",

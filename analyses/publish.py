@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analyses.artefact import Artefact, Chapter
 from analyses.provenance import Provenance
@@ -24,6 +24,9 @@ from ml2o_core.results import (
     Vacuity,
 )
 from ml2o_core.results.vocabulary import Word
+
+if TYPE_CHECKING:
+    from analyses.rendering.page import Part
 
 PAGE = "index.html"
 TITLE = "Learning to optimize: what the theory says and what is observed"
@@ -71,17 +74,25 @@ def page_of(results: Results) -> str:
             f"run on {provenance.started[:10]}; the last run took {seconds:.0f} s.",
             lead=LEADS[settings.preset],
             notes=_missing(provenance.not_run),
-            summary=[f for a in artefacts for f in a.findings(results.of(a.name))],
-            parts=[
-                page.Part(a.name, a.title, str(a.chapter), a.section(results.of(a.name)))
-                for a in artefacts
-            ],
+            parts=[_part(artefact, results.of(artefact.name)) for artefact in artefacts],
             vocabularies=[(title, words(kind)) for title, kind in VOCABULARIES.items()],
             provenance=page.Facts("Provenance", facts(results.provenance)),
             configuration=[
                 page.Facts(a.title, facts(results.configuration[a.name])) for a in artefacts
             ],
         )
+    )
+
+
+def _part(artefact: Artefact, results: Results) -> Part:
+    from analyses.rendering.page import Part
+
+    return Part(
+        anchor=artefact.name,
+        title=artefact.title,
+        chapter=str(artefact.chapter),
+        section=artefact.section(results),
+        findings=artefact.findings(results),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -54,20 +54,22 @@ def drawings(figure: LineFigure) -> dict[str, Markup]:
 def _draw(
     canvas: Figure, figure: LineFigure, curves: Sequence[CurveRow], looks: dict[str, Style]
 ) -> None:
-    longest = max(len(line) for curve in curves for line in _label(curve))
+    bounds = vertical_range(_deciding(figure, curves))
+    labels = {curve.id: _label(curve, bounds[0]) for curve in curves}
+    longest = max(len(line) for lines in labels.values() for line in lines)
     right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
     axes = canvas.add_axes((0.15, 0.13, right - 0.15, 0.84))
     axes.set_facecolor("none")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    axes.set_ylim(vertical_range(_sharing(figure, curves)))
+    axes.set_ylim(bounds)
     for index, curve in enumerate(curves):
         _line(axes, figure, curve, looks[curve.method], index)
     _horizontal_ticks(axes, figure)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
-    _label_ends(axes, curves, looks)
+    _label_ends(axes, figure, curves, looks, labels)
 
 
 def _horizontal_ticks(axes: Axes, figure: LineFigure) -> None:
@@ -124,24 +126,36 @@ def _band(axes: Axes, positions: Sequence[float], curve: CurveRow, colour: str) 
     )
 
 
-def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style]) -> None:
-    """Each curve's name to the right of the axes, at its last value, moved apart where needed."""
+def _label_ends(
+    axes: Axes,
+    figure: LineFigure,
+    curves: Sequence[CurveRow],
+    looks: Mapping[str, Style],
+    labels: Mapping[str, Sequence[str]],
+) -> None:
+    """Each curve's name to the right of the axes, at its last value, moved apart where needed.
+
+    From a curve that ends before the others a thin dotted line leads there.
+    """
     ends = [(end, curve) for curve in curves if (end := _last(curve)) is not None]
     ends.sort(key=lambda item: item[0])
     low, high = axes.get_ylim()
+    rightmost = max((max(_positions(figure, curve)) for _, curve in ends), default=0.0)
     points_high = 72 * HEIGHT * axes.get_position().height
     scale = (high - low) / points_high
-    wanted = [(end - low) / scale for end, _ in ends]
-    gap = LABEL_HEIGHT * max((len(_label(curve)) for _, curve in ends), default=1)
+    wanted = [(max(end, low) - low) / scale for end, _ in ends]
+    gap = LABEL_HEIGHT * max((len(labels[curve.id]) for _, curve in ends), default=1)
     # Labels of several lines reach further up and down from their centres.
     rest = (gap - LABEL_HEIGHT) / 2
     places = spread([at - rest for at in wanted], gap, points_high - 2 * rest)
     for (end, curve), at in zip(ends, [place + rest for place in places], strict=True):
         style = looks[curve.method]
         colour = STAND_INS[style.colour]
+        last = _positions(figure, curve)[_last_index(curve)]
+        early = last < rightmost
         axes.annotate(
-            "\n".join(_label(curve)),
-            xy=(1.0, (end - low) / (high - low)),
+            "\n".join(labels[curve.id]),
+            xy=(_across(axes, last) if early else 1.0, (max(end, low) - low) / (high - low)),
             xytext=(1 + 18 / (72 * WIDTH * axes.get_position().width), at / points_high),
             xycoords="axes fraction",
             textcoords="axes fraction",
@@ -151,7 +165,8 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
             arrowprops={
                 "arrowstyle": "-",
                 "color": colour,
-                "linewidth": style.width,
+                "linewidth": 0.8 if early else style.width,
+                "linestyle": ":" if early else "-",
                 "shrinkA": 1,
                 "shrinkB": 0,
                 "relpos": (0, 0.5),
@@ -159,9 +174,19 @@ def _label_ends(axes: Axes, curves: Sequence[CurveRow], looks: dict[str, Style])
         )
 
 
-def _label(curve: CurveRow) -> list[str]:
-    """The curve's name in lines."""
-    return textwrap.wrap(curve.method, LABEL_WIDTH)
+def _across(axes: Axes, x: float) -> float:
+    """The share of the axes' width at which x stands."""
+    left, right = axes.get_xlim()
+    return (x - left) / (right - left)
+
+
+def _label(curve: CurveRow, low: float) -> list[str]:
+    """The curve's name in lines; with an arrow and its value where it ends below the panel."""
+    end = _last(curve)
+    if end is None or end >= low:
+        return textwrap.wrap(curve.method, LABEL_WIDTH)
+    value = f"{end:.1f}".replace("-", "−")
+    return textwrap.wrap(f"{curve.method} ↓ {value}", LABEL_WIDTH)
 
 
 def spread(wanted: Sequence[float], gap: float, room: float) -> list[float]:
@@ -201,21 +226,43 @@ def vertical_range(curves: Sequence[CurveRow]) -> tuple[float, float]:
 def has_cut_bands(figure: LineFigure) -> bool:
     """Whether a band leaves its panel."""
     for curves in figure.panels.values():
-        low, high = vertical_range(_sharing(figure, curves))
+        deciding = _deciding(figure, curves)
+        low, high = vertical_range(deciding)
+        shown = {curve.id for curve in deciding}
         for curve in curves:
             ends = [end for end in (*curve.lower, *curve.upper) if end is not None]
-            if ends and (min(ends) < low or max(ends) > high):
+            if curve.id in shown and ends and (min(ends) < low or max(ends) > high):
                 return True
     return False
 
 
-def _sharing(figure: LineFigure, curves: Sequence[CurveRow]) -> Sequence[CurveRow]:
-    """The curves whose values decide the vertical range of a panel with `curves`."""
-    return figure.curves if figure.y_range == "shared" else curves
+def _deciding(figure: LineFigure, curves: Sequence[CurveRow]) -> list[CurveRow]:
+    """The curves whose values decide the vertical range of a panel with `curves`.
+
+    An optimum that would take more than half of the height is not among them: where it is 0 but
+    for rounding, its logarithm says nothing, and would press all other curves together.
+    """
+    sharing = figure.curves if figure.y_range == "shared" else curves
+    others = [curve for curve in sharing if figure.roles[curve.method] is not Role.OPTIMUM]
+    if not any(_last(curve) is not None for curve in others):
+        return list(sharing)
+    low, high = vertical_range(others)
+    least = low - (high - low)
+    return others + [
+        curve
+        for curve in sharing
+        if figure.roles[curve.method] is Role.OPTIMUM
+        and all(value is None or value >= least for value in curve.estimate)
+    ]
 
 
 def _last(curve: CurveRow) -> float | None:
     return next((value for value in reversed(curve.estimate) if value is not None), None)
+
+
+def _last_index(curve: CurveRow) -> int:
+    """Where the last value stands in a curve that has one."""
+    return max(at for at, value in enumerate(curve.estimate) if value is not None)
 
 
 def _floats(series: Sequence[float | None]) -> list[float]:

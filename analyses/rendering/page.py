@@ -42,12 +42,13 @@ TALL = 16
 
 @dataclass(frozen=True)
 class Part:
-    """One artefact's part of the page; `anchor` is its name."""
+    """One artefact's part of the page; `anchor` is its name. Its findings open the page."""
 
     anchor: str
     title: str
     chapter: str
     section: Section
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,20 @@ class Facts:
 
 @dataclass(frozen=True)
 class Page:
-    """All of a page, before it is HTML. `notes` are warnings about the whole run."""
+    """All of a page, before it is HTML.
+
+    `notes` are warnings about the whole run, `summary` what is found by all parts together.
+    """
 
     title: str
     subtitle: str
     lead: str
     notes: Sequence[str]
-    summary: Sequence[Finding]
     parts: Sequence[Part]
     vocabularies: Sequence[tuple[str, Sequence[tuple[str, str]]]]
     provenance: Facts
     configuration: Sequence[Facts]
+    summary: Sequence[Finding] = ()
 
 
 @cache
@@ -89,7 +93,9 @@ def html(page: Page) -> str:
     """The page as HTML. `InvalidArgument` names a link to a row that the page does not show."""
     writer = _Writer()
     parts = [(part, writer.section(part.section)) for part in page.parts]
-    summary = [(writer.text(s.text), writer.evidence(s.rows)) for s in page.summary]
+    found: list[tuple[Part | None, list[tuple[Markup, Markup]]]]
+    found = [(None, writer.findings(page.summary))]
+    found += [(part, writer.findings(part.findings)) for part in page.parts]
     notes = [writer.text(note) for note in page.notes]
     chapters: dict[str, list[tuple[Part, Markup]]] = {}
     for part, body in parts:
@@ -100,7 +106,7 @@ def html(page: Page) -> str:
     return environment.get_template("page.html.j2").render(
         page=page,
         notes=notes,
-        summary=summary,
+        found=[(part, sentences) for part, sentences in found if sentences],
         chapters=chapters,
         style=Markup(style),
     )
@@ -116,6 +122,9 @@ class _Writer:
 
     def text(self, text: str) -> Markup:
         return inline(text, self.links.add)
+
+    def findings(self, found: Sequence[Finding]) -> list[tuple[Markup, Markup]]:
+        return [(self.text(one.text), self.evidence(one.rows)) for one in found]
 
     def evidence(self, rows: Sequence[str]) -> Markup:
         """Links to the rows that a sentence rests on: `row`, or `rows 1, 2, 3`."""

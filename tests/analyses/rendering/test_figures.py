@@ -294,3 +294,34 @@ def test_a_curve_without_a_role_and_a_figure_without_curves_are_refused() -> Non
         LineFigure("f", "c", "d", "x", "y", (curve("p", "a", [1]),), {})
     with pytest.raises(InvalidArgument, match="curves"):
         figure()
+
+
+def with_optimum(value: float | None, *curves: CurveRow) -> LineFigure:
+    """Curves with a horizontal line as their optimum."""
+    line = curve("p", "optimum", [value] * len(curves[0].estimate))
+    roles = {c.method: Role.LEARNED for c in curves} | {"optimum": Role.OPTIMUM}
+    return LineFigure("f", "c", "d", "x", "y", (*curves, line), roles)
+
+
+def test_an_optimum_far_below_does_not_press_the_curves_together() -> None:
+    """The curves span [0, 10], with their margins [-0.4, 10.4]: an optimum of -11.2 is as far."""
+    falling = curve("p", "a", [10, 4, 0])
+    near, far = (texts(drawings(with_optimum(at, falling))["p"]) for at in (-11.0, -58.0))
+    assert "optimum" in near
+    assert "optimum ↓ −58.0" in far
+    alone = texts(drawings(figure(falling))["p"])
+    ticks = {label for label in alone if re.fullmatch(r"−?[\d.]+", label)}
+    assert ticks <= set(far)
+    assert not ticks <= set(near)
+    assert not has_cut_bands(with_optimum(-58.0, falling))
+    assert "optimum" not in texts(drawings(with_optimum(None, falling))["p"])
+    nothing = curve("p", "a", [None, None])
+    assert "optimum" in texts(drawings(with_optimum(-58.0, nothing))["p"])
+
+
+def test_a_curve_that_ends_early_is_led_to_its_name_from_where_it_ends() -> None:
+    whole, early = curve("p", "a", [1, 2, 3, 4]), curve("p", "a", [1, 2, 3, None])
+    other = curve("p", "b", [5, 5, 5, 5])
+    dotted = r"stroke-dasharray: 0\.8"
+    assert not re.search(dotted, drawings(figure(whole, other))["p"])
+    assert len(re.findall(dotted, drawings(figure(early, other))["p"])) == 1

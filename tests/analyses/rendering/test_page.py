@@ -115,6 +115,16 @@ def test_it_opens_with_the_findings_and_their_rows(page: str) -> None:
     assert "M-L2O reaches −3.00" in summary
     assert 'href="#demo/score"' in summary
     assert "quick preset" in summary
+    assert "<h3>" not in summary  # of one artefact
+
+
+def test_findings_of_several_artefacts_stand_under_their_titles(tmp_path: Path) -> None:
+    names = ["assumptions", "proposition1"]
+    page = page_of(run_artefacts(names, RunSettings(), tmp_path))
+    summary = page[page.index('<section id="summary">') : page.index('<h2 class="chapter">')]
+    titles = re.findall(r'<h3><a href="#([^"]+)">', summary)
+    assert titles == [name for name in titles if name in names]
+    assert len(titles) == 2
 
 
 def test_huge_numbers_verdicts_and_provenance_are_on_it(page: str) -> None:
