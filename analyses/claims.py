@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from analyses.settings import Preset, RunSettings
-from ml2o_core.results import ClaimRow
+from ml2o_core.results import ClaimRow, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict
 from ml2o_core.statistics import paired_difference
 
@@ -81,6 +81,21 @@ def assess(artefact: str, claims: Sequence[OrderClaim], settings: RunSettings) -
             )
         )
     return rows
+
+
+def not_assessable(
+    artefact: str, name: str, text: str, source: str, reason: str, settings: RunSettings
+) -> ClaimRow:
+    """A claim of the paper that nothing can be held against; `name` is the end of its id."""
+    return ClaimRow(
+        id=row_id(artefact, "claim", name),
+        artefact=artefact,
+        claim=text,
+        source=source,
+        profile=settings.profile.value,
+        verdict=ClaimVerdict.NOT_ASSESSED,
+        reason=reason,
+    )
 
 
 def _row(

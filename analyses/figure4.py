@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from analyses.artefact import main
-from analyses.claims import OrderClaim
+from analyses.claims import OrderClaim, not_assessable
 from analyses.comparison import Panel, label
 from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.rendering.blocks import Block, LineFigure, Role
@@ -20,8 +20,7 @@ from analyses.seed_scores import PAPER
 from analyses.settings import Preset, RunSettings
 from analyses.task_differences import rank_claim
 from ml2o_core.methods import METHODS
-from ml2o_core.results import ClaimRow, Results, Row, row_id
-from ml2o_core.results.vocabulary import ClaimVerdict
+from ml2o_core.results import Results, Row, row_id
 from ml2o_core.tasks.lasso import Lasso
 
 SIGMAS = (10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
@@ -96,20 +95,16 @@ class Figure4(ConvergenceArtefact):
         )
 
     def further_rows(self, settings: RunSettings, found: ByPanel) -> Sequence[Row]:
-        return [*self._by_adaptation(found), self._vague(settings)]
-
-    def _vague(self, settings: RunSettings) -> ClaimRow:
-        """A claim of the paper that cannot be held against anything."""
-        return ClaimRow(
-            id=row_id(self.name, "claim", "m-l2o", "certain scenarios"),
-            artefact=self.name,
-            claim="M-L2O also benefits from larger σ of the adaptation tasks, such as σ = 100, in "
+        vague = not_assessable(
+            self.name,
+            "certain-scenarios",
+            "M-L2O also benefits from larger σ of the adaptation tasks, such as σ = 100, in "
             "certain scenarios",
-            source="Section 5.3",
-            profile=settings.profile.value,
-            verdict=ClaimVerdict.NOT_ASSESSED,
-            reason="the paper does not say in which scenarios, nor compared with what",
+            "Section 5.3",
+            "the paper does not say in which scenarios, nor compared with what",
+            settings,
         )
+        return [*self._by_adaptation(found), vague]
 
     def _by_adaptation(self, found: ByPanel) -> list[Row]:
         curves: list[Row] = []
