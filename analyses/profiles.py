@@ -86,8 +86,8 @@ def plan(
 ) -> Plan:
     """The profile's plan at the preset's size; `meta_gradient` takes the place of the profile's.
 
-    In the matched profile plain training has as many windows more as the meta-gradient has further
-    evaluations of ∇ĝ_T.
+    In the matched profile the other trainings have as many evaluations of ∇ĝ_T as M-L2O's, so that
+    plain training has more windows.
     """
     here, released = size(settings), settings.profile is Profile.RELEASED
     meta = TrainConfig(
@@ -101,11 +101,20 @@ def plan(
         batch_size=here.batch_size,
         seed=settings.seed,
     )
-    factor = meta.meta_gradient.evaluations if settings.profile is Profile.MATCHED else 1
+
+    def budget(gradient: MetaGradient) -> int:
+        """The windows of a training beside M-L2O's."""
+        if settings.profile is not Profile.MATCHED:
+            return here.windows
+        return here.windows * meta.meta_gradient.evaluations // gradient.evaluations
+
     family = kind.frozen_mixture(count=here.batch_size) if released else meta.family
-    plain = meta.with_changes(meta_gradient=Plain(), family=family, windows=factor * here.windows)
+    plain = meta.with_changes(meta_gradient=Plain(), family=family, windows=budget(Plain()))
     steps = {"adaptation_windows": 50} if released else {}
     beside = {}
-    if settings.profile is Profile.PAPER and settings.preset is not Preset.QUICK:
-        beside = {"first_order": meta.with_changes(meta_gradient=FirstOrderMAML(alpha=ALPHA))}
+    if not released and settings.preset is not Preset.QUICK:
+        first = FirstOrderMAML(alpha=ALPHA)
+        beside = {
+            "first_order": meta.with_changes(meta_gradient=first, windows=budget(first)),
+        }
     return Plan(meta=meta, plain=plain, **beside, **steps)

@@ -12,6 +12,7 @@ from ml2o_core.meta.first_order import FirstOrderMAML
 from ml2o_core.meta.maml import MAML
 from ml2o_core.meta.next_window import NextWindow
 from ml2o_core.meta.plain import Plain
+from ml2o_core.meta.reptile import Reptile
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.tasks.distributions import Normal, Uniform
 from ml2o_core.tasks.lasso import Lasso
@@ -58,6 +59,7 @@ def test_the_released_profile() -> None:
     assert found.plain.family.count == 128
     assert [f.target for f in found.plain.family.families] == [Uniform(low=-1, high=1)] * 3  # type: ignore[attr-defined]
     assert found.plain.windows == 5000
+    assert found.first_order is None  # its own is of first order
     adapting = found.adapting(Lasso.normal(50.0))
     assert (adapting.windows, adapting.windows_per_episode) == (50, 5)
     assert adapting.family.matrix == Normal(sd=50)  # type: ignore[attr-defined]
@@ -65,9 +67,15 @@ def test_the_released_profile() -> None:
 
 def test_the_matched_profile_gives_every_method_as_many_gradients() -> None:
     found = plan(settings(Profile.MATCHED))
-    spent = [c.windows * c.meta_gradient.evaluations for c in (found.meta, found.plain)]
-    assert spent == [10_000, 10_000]
-    assert found.meta == plan(settings(Profile.PAPER)).meta
+    assert found.first_order is not None
+    trainings = (found.meta, found.plain, found.first_order)
+    assert [c.windows * c.meta_gradient.evaluations for c in trainings] == [10_000] * 3
+    paper = plan(settings(Profile.PAPER))
+    assert (found.meta, found.first_order) == (paper.meta, paper.first_order)
+    reptile = plan(settings(Profile.MATCHED), meta_gradient=Reptile())
+    assert reptile.first_order is not None
+    budget = 5000 * Reptile().evaluations
+    assert (reptile.plain.windows, reptile.first_order.windows) == (budget, budget // 2)
 
 
 def test_another_meta_gradient_and_another_family_change_nothing_else() -> None:
