@@ -201,8 +201,9 @@ def test_the_quick_preset_assesses_nothing_but_shows_the_numbers(results: Result
 
 
 def test_the_page_shows_every_row_that_a_sentence_rests_on(results: Results) -> None:
-    part = Part("theorem1", "Theorem 1", "Theory", Section(tuple(differences.blocks(results))))
-    page = Page("t", "s", "l", [], differences.findings(results), [part], [], Facts("p", {}), [])
+    section, found = Section(tuple(differences.blocks(results))), differences.findings(results)
+    part = Part("theorem1", "Theorem 1", "Theory", section, found)
+    page = Page("t", "s", "l", [], [part], [], Facts("p", {}), [])
     drawn = html(page)
     for row in results.rows:
         if row.table in {"scores", "claims", "curves", "fits"}:

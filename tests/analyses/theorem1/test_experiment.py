@@ -175,8 +175,9 @@ def test_every_optimum_has_its_cvxpy_column(results: Results) -> None:
 
 
 def test_the_page_shows_every_row_that_a_sentence_rests_on(results: Results) -> None:
-    part = Part("theorem1", "Theorem 1", "Theory", Section(tuple(experiment.blocks(results))))
-    page = Page("t", "s", "l", [], experiment.findings(results), [part], [], Facts("p", {}), [])
+    section, found = Section(tuple(experiment.blocks(results))), experiment.findings(results)
+    part = Part("theorem1", "Theorem 1", "Theory", section, found)
+    page = Page("t", "s", "l", [], [part], [], Facts("p", {}), [])
     drawn = html(page)
     assert "no guarantee" in drawn
     for row in results.rows:
