@@ -6,6 +6,7 @@ Drawing exponents on a linear axis keeps numbers far beyond floats drawable.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 _SUPERSCRIPTS = str.maketrans("0123456789-−+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺")
 _PLAIN = range(-3, 5)
@@ -15,11 +16,14 @@ _SLACK = 1e-9
 """Of a decade: rounding must not lose a tick at the end of an axis."""
 
 
-def ticks(low: float, high: float, most: int = 7) -> list[tuple[float, str]]:
+def ticks(
+    low: float, high: float, most: int = 7, room: float = math.inf
+) -> list[tuple[float, str]]:
     """Positions and labels on an axis from 10^low to 10^high, `most` of them at the most.
 
     Whole decades, every so many; on a short axis 2 and 5 times a power too; and within a decade,
-    where these are fewer than three, round numbers at equal distances.
+    where these are fewer than three, round numbers at equal distances. `room` is the length of the
+    axis in characters: labels that would touch are too many.
     """
     fewest = 3 if high - low < 1 else 2
     for mantissas, every in _steps(high - low):
@@ -32,7 +36,9 @@ def ticks(low: float, high: float, most: int = 7) -> list[tuple[float, str]]:
         ]
         if fewest <= len(found) <= most:
             written_out = all(exponent in _PLAIN for _, _, exponent in found)
-            return [(at, _label(m, exponent, written_out)) for at, m, exponent in found]
+            labelled = [(at, _label(m, exponent, written_out)) for at, m, exponent in found]
+            if _apart(labelled, room / (high - low)):
+                return labelled
     return _equally_spaced(low, high, most)
 
 
@@ -42,6 +48,14 @@ def _steps(decades: float) -> list[tuple[tuple[int, ...], int]]:
     while distances[-1] < decades:
         distances += [10 * distance for distance in distances[-3:]]
     return [((1, 2, 5), 1), ((1, 3), 1), *(((1,), distance) for distance in distances)]
+
+
+def _apart(labelled: list[tuple[float, str]], scale: float) -> bool:
+    """Whether a character or more is between the labels, `scale` characters a decade."""
+    return all(
+        (second - first) * scale >= (len(a) + len(b)) / 2 + 1
+        for (first, a), (second, b) in pairwise(labelled)
+    )
 
 
 def _label(mantissa: int, exponent: int, written_out: bool) -> str:

@@ -27,6 +27,9 @@ LABEL_HEIGHT = 1.25 * FONT
 LABEL_WIDTH = 26
 """Characters in a line of a label: what fits between the axes and the panel's edge."""
 
+CHARACTER = 0.62
+"""Width of a character, at most on average, in units of the font's size."""
+
 BAND_SHARE = 0.5
 """How much of the values' span a band may add to the vertical range, on either side."""
 
@@ -57,7 +60,7 @@ def _draw(
     bounds = vertical_range(_deciding(figure, curves))
     labels = {curve.id: _label(curve, bounds[0]) for curve in curves}
     longest = max(len(line) for lines in labels.values() for line in lines)
-    right = 1 - min(0.42, (0.62 * FONT * longest + 26) / (72 * WIDTH))
+    right = 1 - min(0.42, (CHARACTER * FONT * longest + 26) / (72 * WIDTH))
     axes = canvas.add_axes((0.15, 0.13, right - 0.15, 0.84))
     axes.set_facecolor("none")
     axes.grid(axis="y")
@@ -74,7 +77,8 @@ def _draw(
 
 def _horizontal_ticks(axes: Axes, figure: LineFigure) -> None:
     if figure.x_scale == "log":
-        found = decades.ticks(*axes.get_xlim())
+        width = 72 * WIDTH * axes.get_position().width
+        found = decades.ticks(*axes.get_xlim(), room=width / (CHARACTER * FONT))
         axes.set_xticks([at for at, _ in found], [label for _, label in found])
     else:
         steps = all(not curve.x for curve in figure.curves)

@@ -36,6 +36,16 @@ def test_known_axes(low: float, high: float, labels: str) -> None:
     assert [label for _, label in ticks(low, high)] == labels.split()
 
 
+def test_labels_that_would_touch_are_too_many() -> None:
+    """From 60 to 70,000: 100 and 300 a decade need (5 + 5)/2 + 1 characters in half a decade."""
+    low, high = math.log10(60), math.log10(70_000)
+    both = ["100", "300", "1000", "3000", "10000", "30000"]
+    assert [label for _, label in ticks(low, high)] == both
+    enough = 6 * (high - low) / math.log10(3) + 1e-6
+    assert [label for _, label in ticks(low, high, room=enough)] == both
+    assert [label for _, label in ticks(low, high, room=enough - 1)] == ["100", "1000", "10000"]
+
+
 def exponent_of(label: str) -> float:
     """log10 of the number that a label shows."""
     plain = label.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
