@@ -95,7 +95,7 @@ def run_row(run: Run) -> RunRow:
         preset=kept.settings.preset,
         artefacts=", ".join(kept.seconds),
         device=kept.machine.device,
-        trained_on=", ".join(_trained_on(fits)),
+        trained_on="; ".join(_trained_on(fits)),
         started=kept.started[:10],
         seconds=sum(kept.seconds.values()),
         windows=_numbers(fit.windows for fit in fits),

@@ -8,56 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from torch import Tensor
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
 from analyses.claims_page import claim_table
-from analyses.comparison import label
+from analyses.comparison import ANALYTIC_LABELS, label
 from analyses.comparison_rows import OPTIMUM
 from analyses.convergence import pretrained_for
+from analyses.interpolation import Interpolation, analytic_scores, interpolated
 from analyses.kept_frames import KeptFrames
 from analyses.lasso_test import SCORES, LassoTest
-from analyses.profiles import Plan, plan, size
+from analyses.profiles import plan, size
 from analyses.rendering.blocks import LineFigure, Role, Section, Text
 from analyses.seed_curves import seed_curve
 from analyses.settings import Preset, RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.devices import resolve_device
-from ml2o_core.meta.trainer import Trained, train
-from ml2o_core.methods import METHODS
+from ml2o_core.methods import METHODS, Method
 from ml2o_core.optimizers.base import Params
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, Results, Row, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict, Scale
-from ml2o_core.spec import Spec
-from ml2o_core.tasks.lasso import Lasso
 
 QUANTITY = "score by a"
 EXCESS = "score of f − f* by a"
 PANEL = "LASSO, test σ = 100"
-INTERPOLATED = ("m-l2o", "m-l2o-first-order", "tl")
+CLAIMED = ("m-l2o", "m-l2o-first-order", "tl")
+"""Of these the paper, or its variant, says which end is better."""
 
-PIECE, EDITION = "interpolated", 1
-"""The name of a kept frame, and a number to be raised when it changes."""
+INTERPOLATED, ANALYTIC, EDITION = "interpolated", "analytic", 1
+"""The names of kept frames, and a number to be raised when they change."""
 
-ROLES = {m.label: Role.LEARNED for m in METHODS.values()} | {OPTIMUM: Role.OPTIMUM}
+ROLES = {
+    **{method.label: Role.LEARNED for method in METHODS.values()},
+    **dict.fromkeys(ANALYTIC_LABELS.values(), Role.ANALYTIC),
+    OPTIMUM: Role.OPTIMUM,
+}
 
-
-class Interpolation(Spec):
-    """Every setting, resolved."""
-
-    plan: Plan
-    like_training: float = Field(10.0, description="σ of the training-like adaptation tasks")
-    like_test: float = Field(100.0, description="σ of the test-like ones, and of the test")
-    factors: tuple[float, ...] = Field(tuple(k / 10 for k in range(11)), min_length=2)
-    test_steps: int
-    test_size: int
+FLAT = (
+    " Direct transfer is not adapted, and the analytic optimizers have no weights: their scores "
+    "are the same throughout. SGD, momentum and Adam have the step that is best on the adaptation "
+    r"tasks with $\sigma = 100$; one that diverges on the test tasks has no line."
+)
 
 
 class FigureA5b(TrainedArtefact):
@@ -78,9 +76,8 @@ class FigureA5b(TrainedArtefact):
         self, settings: RunSettings, progress: Progress, trainings: Trainings
     ) -> Sequence[Row]:
         config, device = self.configuration(settings), resolve_device(settings.device)
-        runs = pretrained_for(config.plan, trainings).runs
-        starts = {name: METHODS[name].pretraining for name in INTERPOLATED}
-        trained = {name: runs[kind] for name, kind in starts.items() if kind in runs}
+        pretrained = pretrained_for(config.plan, trainings)
+        methods = {n: m for n, m in METHODS.items() if m.pretraining in pretrained.params}
 
         @cache
         def test() -> LassoTest:
@@ -94,24 +91,46 @@ class FigureA5b(TrainedArtefact):
                 compile=settings.compile,
             )
 
-        kept = KeptFrames(self.name, PIECE, EDITION, trainings.out, device, settings.compile)
-        frames = kept.compute(
+        def belongs_to(method: Method) -> dict[str, Any]:
+            run = pretrained.runs.get(method.pretraining)
+            return {
+                "configuration": config.model_dump(mode="json", exclude={"tuned", "proximal"}),
+                "seed": settings.seed,
+                "training": run and run.config.model_dump(mode="json"),
+                "trained on": run and run.device,
+                **({} if method.adapts else {"adapts": False}),
+            }
+
+        def start(name: str) -> tuple[Params, Tensor]:
+            kind = methods[name].pretraining
+            return pretrained.params[kind], pretrained.converged[kind]
+
+        def kept(piece: str) -> KeptFrames:
+            return KeptFrames(self.name, piece, EDITION, trainings.out, device, settings.compile)
+
+        frames = kept(INTERPOLATED).compute(
+            {name: belongs_to(method) for name, method in methods.items()},
+            interpolated,
+            lambda name: (config, methods[name].adapts, *start(name), test()),
+            progress,
+        )
+        analytic = kept(ANALYTIC).compute(
             {
                 name: {
-                    "configuration": config.model_dump(mode="json"),
+                    "optimizer": name,
+                    "tuned on": config.adapting(config.like_test).model_dump(mode="json"),
+                    "test": {"steps": config.test_steps, "size": config.test_size},
                     "seed": settings.seed,
-                    "training": run.config.model_dump(mode="json"),
-                    "trained on": run.device,
                 }
-                for name, run in trained.items()
+                for name in (*config.tuned, *config.proximal)
             },
-            _interpolated,
-            lambda name: (config, trained[name], test()),
+            analytic_scores,
+            lambda name: (config, name, test()),
             progress,
         )
         rows: list[Row] = []
         claims = []
-        for name, frame in frames.items():
+        for name, frame in {**frames, **analytic}.items():
             paper, excess = _by_factor(frame)
             if not len(paper):
                 continue
@@ -119,6 +138,8 @@ class FigureA5b(TrainedArtefact):
                 _curve(self.name, name, QUANTITY, config.factors, paper),
                 _curve(self.name, name, EXCESS, config.factors, excess),
             ]
+            if name not in CLAIMED:
+                continue
             claims.append(
                 OrderClaim(
                     id=row_id(self.name, "claim", name),
@@ -142,13 +163,14 @@ class FigureA5b(TrainedArtefact):
         return found
 
     def section(self, results: Results) -> Section:
+        flat = {row.method for row in results.curves} & set(ANALYTIC_LABELS.values())
         return Section(
             (
                 Text(
                     r"Each trained rule is adapted twice: to LASSO with $\sigma = 10$, which is "
                     r"like the training tasks, and with $\sigma = 100$, which is like the test. "
                     r"The weights between the two, $(1-a)\phi_{10} + a\phi_{100}$, are tested on "
-                    r"$\sigma = 100$."
+                    r"$\sigma = 100$." + (FLAT if flat else "")
                 ),
                 *(
                     LineFigure(
@@ -180,31 +202,6 @@ class FigureA5b(TrainedArtefact):
                 claim_table("The paper's claims about this figure.", results.claims),
             )
         )
-
-
-def between(first: Params, second: Params, a: float) -> Params:
-    """(1 − a) φ₁ + a φ₂; exactly φ₁ at a = 0 and φ₂ at a = 1."""
-    if a in (0, 1):
-        return second if a else first
-    return {name: (1 - a) * first[name] + a * second[name] for name in first}
-
-
-def _interpolated(config: Interpolation, run: Trained, test: LassoTest) -> pd.DataFrame:
-    """A row for each factor and seed: whether it counts, its scores, and those of the optima."""
-    params, device = run.params, test.problems.start.device
-    ends = [
-        train(config.plan.adapting(Lasso.normal(sigma)), params, device=device)
-        for sigma in (config.like_training, config.like_test)
-    ]
-    first, second = (end.params for end in ends)
-    converged = run.converged.cpu() & ends[0].converged.cpu() & ends[1].converged.cpu()
-    optimum = test.optima.primal.mean(1).log().cpu().numpy()
-    parts = []
-    for a in config.factors:
-        found = test.score(config.plan.meta.rule, between(first, second, a), converged)
-        columns = {"counted": found.counted, **found.columns, "optimum": optimum}
-        parts.append(pd.DataFrame({"a": a, "seed": range(len(optimum)), **columns}))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _by_factor(frame: pd.DataFrame) -> list[np.ndarray]:

@@ -55,7 +55,10 @@ class ClaimVerdict(Word):
         "the effect has the opposite sign, and differs from zero after Holm's correction",
     )
     UNDECIDED = "undecided", "no difference from zero is shown after Holm's correction"
-    NOT_ASSESSED = "not assessed", "this run is too small to say anything about the claim"
+    NOT_ASSESSED = (
+        "not assessed",
+        "nothing is said about the claim: the run is too small, or a number is lost",
+    )
 
 
 class PrintedVerdict(Word):

@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from analyses import figure4, profiles
-from analyses.figure_a5b import OPTIMUM, FigureA5b, _by_factor, between
+from analyses.comparison import ANALYTIC_LABELS
+from analyses.figure_a5b import CLAIMED, OPTIMUM, FigureA5b, _by_factor
+from analyses.interpolation import between
 from analyses.lasso_test import SCORES
 from analyses.profiles import Size
 from analyses.runner import run_artefacts
 from analyses.settings import Preset, RunSettings
+from ml2o_core.methods import METHODS
 from ml2o_core.problems import sample_problems
 from ml2o_core.tasks.lasso import Lasso
 from ml2o_theory.optima import certified_optima
@@ -44,19 +47,24 @@ def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.Mon
     found = run_artefacts(["figure4", NAME], SETTINGS, tmp_path)
     by_sigma = {c.method: c for c in found.of("figure4").curves.where(quantity=figure4.QUANTITY)}
     curves = found.of(NAME).curves.where(quantity="score by a")
-    learned = [curve for curve in curves if curve.method != OPTIMUM]
-    assert {curve.method for curve in learned} == {
-        "M-L2O",
-        "M-L2O, first order",
-        "Transfer Learning (TL)",
-    }
+    others = {OPTIMUM, *ANALYTIC_LABELS.values()}
+    learned = [curve for curve in curves if curve.method not in others]
+    assert {curve.method for curve in learned} == {method.label for method in METHODS.values()}
     for curve in learned:
         near, far = by_sigma[curve.method].estimate
         assert curve.x[0] == 0
         assert curve.x[-1] == 1
         assert curve.estimate[0] == pytest.approx(near, rel=1e-12)
         assert curve.estimate[-1] == pytest.approx(far, rel=1e-12)
-        assert near != far
+        if curve.method in {METHODS[name].label for name in CLAIMED}:
+            assert near != far
+    scores = found.of("figure4").scores.where(score=SCORES[0], reference=None)
+    panel = figure4.panel_label(100.0)
+    means = {row.method: row.mean for row in scores.where(distribution=panel)}
+    for name in ("SGD", "Momentum", "Adam"):
+        (flat,) = curves.where(method=name)
+        assert flat.estimate == pytest.approx([means[name]] * len(flat.x), rel=1e-12)
+    assert {curve.method for curve in curves} >= {"ISTA", "FISTA"}
 
     tasks = sample_problems(
         Lasso.normal(100.0), seed=0, purpose="test", repeats=2, size=3, dtype=torch.float64
@@ -68,7 +76,8 @@ def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.Mon
     def computed(*_: object) -> pd.DataFrame:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("analyses.figure_a5b._interpolated", computed)
+    monkeypatch.setattr("analyses.figure_a5b.interpolated", computed)
+    monkeypatch.setattr("analyses.figure_a5b.analytic_scores", computed)
     assert run_artefacts([NAME], SETTINGS, tmp_path).rows == found.of(NAME).rows
 
 
