@@ -105,15 +105,7 @@ def compare_panel(
         dtype=torch.float64,
         **tasks,
     )
-    # The very tasks that the learned rules are adapted to.
-    tuning = sample_problems(
-        panel.adaptation,
-        purpose="adapt",
-        size=config.plan.meta.batch_size,
-        device=device,
-        dtype=torch.float64,
-        **tasks,
-    )
+    tuning = tuning_problems(config.plan, panel.adaptation, device)
     # On the CPU, so that f* is the same wherever the methods run.
     optima = certified_optima(test.tasks.to("cpu", torch.float64))
     how = _How(config.test_steps, optima.points, progress, compile)
@@ -138,6 +130,19 @@ def compare_panel(
         distance_to_minimiser(test.tasks.to("cpu", torch.float64), optima),
         optima,
         refer(test.tasks, optima),
+    )
+
+
+def tuning_problems(planned: Plan, family: TaskFamily, device: torch.device | str) -> Problems:
+    """The very tasks that the learned rules are adapted to: steps are tuned on them."""
+    return sample_problems(
+        family,
+        seed=planned.meta.seed,
+        purpose="adapt",
+        repeats=planned.meta.repeats,
+        size=planned.meta.batch_size,
+        device=device,
+        dtype=torch.float64,
     )
 
 

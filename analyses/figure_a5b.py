@@ -118,6 +118,7 @@ class FigureA5b(TrainedArtefact):
             {
                 name: {
                     "optimizer": name,
+                    "factors": config.factors,
                     "tuned on": config.adapting(config.like_test).model_dump(mode="json"),
                     "test": {"steps": config.test_steps, "size": config.test_size},
                     "seed": settings.seed,

@@ -9,13 +9,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from analyses.comparison import tuning_problems
 from analyses.lasso_test import LassoTest, SeedScores
 from analyses.profiles import Plan
 from ml2o_core.evaluation import default_params, tune_step
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.trainer import train
 from ml2o_core.optimizers.base import Params, UpdateRule
-from ml2o_core.problems import sample_problems
 from ml2o_core.spec import Spec
 from ml2o_core.tasks.lasso import Lasso
 
@@ -65,23 +65,14 @@ def interpolated(
 
 def analytic_scores(config: Interpolation, name: str, test: LassoTest) -> pd.DataFrame:
     """The same of an analytic optimizer, for which the factor is nothing."""
-    meta, device = config.plan.meta, test.problems.start.device
+    repeats, device = config.plan.meta.repeats, test.problems.start.device
     rule = UpdateRule.lookup(name)()
     if name in config.tuned:
-        # The very tasks that the learned rules are adapted to at a = 1.
-        tasks = sample_problems(
-            Lasso.normal(config.like_test),
-            seed=meta.seed,
-            purpose="adapt",
-            repeats=meta.repeats,
-            size=meta.batch_size,
-            device=device,
-            dtype=torch.float64,
-        )
+        tasks = tuning_problems(config.plan, Lasso.normal(config.like_test), device)
         params = tune_step(rule, tasks, config.test_steps, compile=test.compile).params
     else:
-        params = default_params(rule, meta.repeats, device)
-    everyone = torch.ones(meta.repeats, dtype=torch.bool)
+        params = default_params(rule, repeats, device)
+    everyone = torch.ones(repeats, dtype=torch.bool)
     return _rows(config, [test.score(rule, params, everyone)] * len(config.factors), test)
 
 

@@ -55,10 +55,7 @@ class ClaimVerdict(Word):
         "the effect has the opposite sign, and differs from zero after Holm's correction",
     )
     UNDECIDED = "undecided", "no difference from zero is shown after Holm's correction"
-    NOT_ASSESSED = (
-        "not assessed",
-        "nothing is said about the claim: the run is too small, or a number is lost",
-    )
+    NOT_ASSESSED = "not assessed", "nothing is said about the claim; its row has the reason"
 
 
 class PrintedVerdict(Word):
