@@ -33,6 +33,9 @@ ANALYTIC_LABELS = {
     "fista": "FISTA",
 }
 
+PROXIMAL = ("ista", "fista")
+"""What LASSO is solved by with no step to choose; shown wherever the test is on LASSO."""
+
 
 class Panel(Spec):
     """One panel of a figure: what the rules are adapted to and tested on."""

@@ -15,7 +15,7 @@ import numpy as np
 from analyses import convergence_page
 from analyses.artefact import Chapter, Finding
 from analyses.claims import OrderClaim, assess
-from analyses.comparison import Comparison, Panel, label
+from analyses.comparison import PROXIMAL, Comparison, Panel, label
 from analyses.comparison_rows import training_rows
 from analyses.panels import Panels, Scored, rows_of, scored_of
 from analyses.profiles import Plan, plan, size
@@ -59,7 +59,6 @@ class ConvergenceArtefact(TrainedArtefact):
 
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
     training: ClassVar[type[LeastSquaresFamily]] = Lasso
-    proximal: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str]
     tasks: ClassVar[str]
     """The tasks, in words, for the page: what is trained on, adapted to and tested on."""
@@ -85,12 +84,14 @@ class ConvergenceArtefact(TrainedArtefact):
         return plan(settings, self.training)
 
     def configuration(self, settings: RunSettings) -> Comparison:
+        panels = self.panels(settings)
+        on_lasso = all(isinstance(panel.test, Lasso) for panel in panels)
         return Comparison(
             plan=self.planned(settings),
-            panels=self.panels(settings),
+            panels=panels,
             test_steps=size(settings).test_steps,
             test_size=size(settings).test_size,
-            proximal=self.proximal,
+            proximal=PROXIMAL if on_lasso else (),
         )
 
     def run_trained(

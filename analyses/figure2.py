@@ -38,7 +38,6 @@ class Figure2(ConvergenceArtefact):
     name: ClassVar[str] = "figure2"
     title: ClassVar[str] = "Figure 2: convergence on LASSO"
     source: ClassVar[str] = "Figure 2"
-    proximal: ClassVar[tuple[str, ...]] = ("ista", "fista")
     tasks: ClassVar[str] = (
         "The learned rules are meta-trained on LASSO, on the profile's training tasks, adapted on "
         r"tasks with $A \sim N(0, \sigma^2)$, and tested on fresh ones. All methods see the same "

@@ -47,7 +47,7 @@ class Figure4(ConvergenceArtefact):
     tasks: ClassVar[str] = (
         r"The protocol of Figure 2, tested on LASSO with $\sigma = 100$ and adapted to tasks of "
         "other σ: small ones are like the training tasks, large ones like those of the test. "
-        "Direct transfer is not adapted: its score is the same throughout."
+        "Direct transfer, ISTA and FISTA are not adapted: their scores are the same throughout."
     )
 
     def panels(self, settings: RunSettings) -> tuple[Panel, ...]:

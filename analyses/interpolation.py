@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from analyses.comparison import tuning_problems
+from analyses.comparison import PROXIMAL, tuning_problems
 from analyses.lasso_test import LassoTest, SeedScores
 from analyses.profiles import Plan
 from ml2o_core.evaluation import default_params, tune_step
@@ -32,7 +32,7 @@ class Interpolation(Spec):
     tuned: tuple[str, ...] = Field(
         ("sgd", "momentum", "adam"), description="with a step tuned on the test-like tasks"
     )
-    proximal: tuple[str, ...] = Field(("ista", "fista"), description="with step 1/L")
+    proximal: tuple[str, ...] = Field(PROXIMAL, description="with step 1/L")
 
     def adapting(self, sigma: float) -> TrainConfig:
         """The adaptation to LASSO with this σ."""

@@ -31,7 +31,6 @@ class Table1(ConvergenceArtefact):
     title: ClassVar[str] = "Table 1: scores on LASSO at five levels of σ"
     presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
     source: ClassVar[str] = "Table 1"
-    proximal: ClassVar[tuple[str, ...]] = ("ista", "fista")
     tasks: ClassVar[str] = (
         "The protocol of Figure 2, at five levels of σ. The score is the minimum over the steps of "
         "the natural logarithm of the mean objective, so it cannot be below the certified optimum."

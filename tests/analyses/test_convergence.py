@@ -13,6 +13,7 @@ from analyses import profiles
 from analyses.convergence import ConvergenceArtefact, thinned
 from analyses.convergence_page import findings
 from analyses.figure2 import Figure2
+from analyses.figure3 import Figure3
 from analyses.figure4 import Figure4
 from analyses.figure_a5a import FigureA5a
 from analyses.panels import Scored
@@ -218,6 +219,14 @@ def test_every_artefact_of_this_kind_says_what_it_is(artefact: type[ConvergenceA
     assert artefact.tasks
     labels = [panel.label for panel in artefact().panels(SETTINGS)]
     assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("artefact", [Figure2, Figure3, Figure4, Table1, FigureA5a])
+def test_proximal_optimizers_are_in_every_lasso_figure_and_in_no_other(
+    artefact: type[ConvergenceArtefact],
+) -> None:
+    shown = artefact().configuration(SETTINGS).proximal
+    assert shown == (("ista", "fista") if artefact in (Figure2, Figure4, Table1) else ())
 
 
 @pytest.mark.slow
