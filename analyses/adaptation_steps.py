@@ -16,7 +16,7 @@ from analyses.lasso_test import SCORES, SeedScores
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import DIFFERENCE_COLUMNS, decided, difference_rows, score_curves
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
@@ -48,7 +48,7 @@ class AdaptationSteps(TrainedArtefact):
     name: ClassVar[str] = "adaptation-steps"
     title: ClassVar[str] = "How many adaptation steps"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> AdaptationStepsConfig:
         return AdaptationStepsConfig(plan=plan(settings), tests=SweepTests.of(settings))

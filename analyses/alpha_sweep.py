@@ -25,7 +25,7 @@ from analyses.score_rows import (
     score_rows,
 )
 from analyses.seed_scores import never_below_start, seed_figure
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
@@ -72,7 +72,7 @@ class AlphaSweep(TrainedArtefact):
     name: ClassVar[str] = "alpha-sweep"
     title: ClassVar[str] = "How long an inner step M-L2O is trained with"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> AlphaSweepConfig:
         return AlphaSweepConfig(plan=plan(settings), tests=SweepTests.of(settings))

@@ -47,7 +47,8 @@ class Artefact(Registered):
     """One figure, table or section of the report.
 
     Class attributes beside `name`: `title`; `chapter`, where it stands in the report; `profiles`,
-    `presets` and `devices`, what it can be run under.
+    `presets` and `devices`, what it can be run under; `in_quick_report`, whether the report of the
+    quick preset, which has three minutes, includes it.
     """
 
     kind: ClassVar[str] = "artefact"
@@ -56,6 +57,7 @@ class Artefact(Registered):
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
     profiles: ClassVar[tuple[Profile, ...]] = tuple(Profile)
     presets: ClassVar[tuple[Preset, ...]] = tuple(Preset)
+    in_quick_report: ClassVar[bool] = True
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
 
     @abstractmethod

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from analyses.rendering.blocks import Estimate, RowTable
+from analyses.rendering.blocks import Estimate, Finding, RowTable
 from ml2o_core.results import ClaimRow
+from ml2o_core.results.vocabulary import ClaimVerdict
 
 
 def agreement(row: ClaimRow) -> str | None:
@@ -13,6 +14,18 @@ def agreement(row: ClaimRow) -> str | None:
     if row.agreeing is None or row.seeds is None:
         return None
     return f"{row.agreeing} of {row.seeds} seeds"
+
+
+def unassessed(source: str, claims: Sequence[ClaimRow]) -> list[Finding]:
+    """That none of the claims about `source` is assessed, if that is so."""
+    if not claims or any(row.verdict is not ClaimVerdict.NOT_ASSESSED for row in claims):
+        return []
+    which = "No claim" if len(claims) == 1 else f"None of the {len(claims)} claims"
+    said = (
+        f"{which} about {source} is assessed here: this run trains too briefly, and shows only "
+        "that the pipeline works."
+    )
+    return [Finding(said, tuple(row.id for row in claims))]
 
 
 def claim_table(caption: str, claims: Iterable[ClaimRow], effect: str = "effect") -> RowTable:

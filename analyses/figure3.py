@@ -13,7 +13,7 @@ from analyses.comparison import Panel
 from analyses.comparison_rows import PAIRS
 from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.figure2 import panel_label
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from ml2o_core.tasks.least_squares import LeastSquaresFamily
 from ml2o_core.tasks.quadratic import Quadratic
 
@@ -25,7 +25,7 @@ class Figure3(ConvergenceArtefact):
 
     name: ClassVar[str] = "figure3"
     title: ClassVar[str] = "Figure 3: convergence on the Quadratic"
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
     source: ClassVar[str] = "Figure 3"
     training: ClassVar[type[LeastSquaresFamily]] = Quadratic
     tasks: ClassVar[str] = (

@@ -17,7 +17,7 @@ from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.rendering.blocks import Block, LineFigure, Role
 from analyses.seed_curves import seed_curve
 from analyses.seed_scores import PAPER
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.task_differences import rank_claim
 from ml2o_core.methods import METHODS
 from ml2o_core.results import Results, Row, row_id
@@ -42,7 +42,7 @@ class Figure4(ConvergenceArtefact):
 
     name: ClassVar[str] = "figure4"
     title: ClassVar[str] = "Figure 4: adaptation to other tasks than those of the test"
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
     source: ClassVar[str] = "Figure 4"
     tasks: ClassVar[str] = (
         r"The protocol of Figure 2, tested on LASSO with $\sigma = 100$ and adapted to tasks of "

@@ -12,7 +12,7 @@ from analyses.artefact import main
 from analyses.claims import OrderClaim, not_assessable
 from analyses.comparison import Panel
 from analyses.convergence import ByPanel, ConvergenceArtefact
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from ml2o_core.results import Row
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.tasks.rosenbrock import Rosenbrock
@@ -25,7 +25,7 @@ class FigureA5a(ConvergenceArtefact):
 
     name: ClassVar[str] = "figure-a5a"
     title: ClassVar[str] = "Figure A5a: from LASSO to Rosenbrock's valley"
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
     source: ClassVar[str] = "Figure A5a"
     tasks: ClassVar[str] = (
         "The learned rules are meta-trained on LASSO, adapted to Rosenbrock's valley in two "

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
-from analyses.claims_page import claim_table
+from analyses.claims_page import claim_table, unassessed
 from analyses.comparison import ANALYTIC_LABELS, label
 from analyses.comparison_rows import OPTIMUM
 from analyses.convergence import pretrained_for
@@ -26,7 +26,7 @@ from analyses.lasso_test import SCORES, LassoTest
 from analyses.profiles import plan, size
 from analyses.rendering.blocks import LineFigure, Role, Section, Text
 from analyses.seed_curves import seed_curve
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
 from ml2o_core.devices import resolve_device
@@ -64,7 +64,7 @@ class FigureA5b(TrainedArtefact):
     name: ClassVar[str] = "figure-a5b"
     title: ClassVar[str] = "Figure A5b: between training-like and test-like adaptation"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> Interpolation:
         here = size(settings)
@@ -161,7 +161,7 @@ class FigureA5b(TrainedArtefact):
                 continue
             text = f"Figure A5b: that {row.claim} is {row.verdict} (difference {row.effect:+.2f})."
             found.append(Finding(text, (row.id,)))
-        return found
+        return [*found, *unassessed("Figure A5b", list(results.claims))]
 
     def section(self, results: Results) -> Section:
         flat = {row.method for row in results.curves} & set(ANALYTIC_LABELS.values())

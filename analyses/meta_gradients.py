@@ -11,13 +11,13 @@ from typing import ClassVar
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
-from analyses.claims_page import claim_table
+from analyses.claims_page import claim_table, unassessed
 from analyses.plain_trainings import EQUAL, TL, fewer_windows
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, DIFFERENCE_COLUMNS, difference_rows, score_rows
 from analyses.seed_scores import never_below_start, seed_figure
-from analyses.settings import Preset, Profile, RunSettings
+from analyses.settings import Profile, RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
@@ -50,7 +50,7 @@ class MetaGradients(TrainedArtefact):
     name: ClassVar[str] = "meta-gradients"
     title: ClassVar[str] = "Meta-gradients against plain training on the same tasks"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> MetaGradientsConfig:
         planned = plan(settings)
@@ -95,6 +95,11 @@ class MetaGradients(TrainedArtefact):
 
     def findings(self, results: Results) -> Sequence[Finding]:
         claims = list(results.claims)
+        paper = results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE)
+        windows = fewer_windows(row for row in paper if row.reference is not None)
+        stuck = never_below_start("Meta-gradients", list(results.seeds))
+        if briefly := unassessed("meta-gradients", claims):
+            return [*briefly, *windows, *stuck]
         apart = [row for row in claims if row.verdict is not ClaimVerdict.UNDECIDED]
         text = (
             f"Of {len(claims)} differences to TL that was trained on the same tasks with the same "
@@ -105,9 +110,6 @@ class MetaGradients(TrainedArtefact):
             text += f": {'; '.join(map(_difference, apart))}"
         elif effects:
             text += f"; they lie between {min(effects):+.2f} and {max(effects):+.2f}"
-        paper = results.scores.where(score=Score.MIN_LN_MEAN_OBJECTIVE)
-        windows = fewer_windows(row for row in paper if row.reference is not None)
-        stuck = never_below_start("Meta-gradients", list(results.seeds))
         return [Finding(f"{text}.", tuple(row.id for row in apart or claims)), *windows, *stuck]
 
     def section(self, results: Results) -> Section:

@@ -8,12 +8,14 @@ from analyses.artefact import Artefact
 from analyses.collection import is_collection, render_collection, runs_in
 from analyses.publish import render
 from analyses.runner import run_artefacts
-from analyses.settings import RunSettings
+from analyses.settings import Preset, RunSettings
 from ml2o_core.devices import resolve_device
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results
 from ml2o_core.results.store import FILE
+
+ALONE = "there is no time for it in the quick report; `ml2o run` computes it alone"
 
 
 def report(settings: RunSettings, out: Path | str, progress: Progress | None = None) -> Results:
@@ -26,6 +28,8 @@ def report(settings: RunSettings, out: Path | str, progress: Progress | None = N
     for name, artefact in Artefact.registry().items():
         if settings.preset not in artefact.presets:
             left_out[name] = f"only in the presets {', '.join(artefact.presets)}"
+        elif settings.preset is Preset.QUICK and not artefact.in_quick_report:
+            left_out[name] = ALONE
         elif settings.profile not in artefact.profiles:
             left_out[name] = f"only in the profiles {', '.join(artefact.profiles)}"
         elif device not in artefact.devices:

@@ -15,7 +15,7 @@ from analyses.convergence import ByPanel, ConvergenceArtefact
 from analyses.figure2 import lasso_panel, panel_label
 from analyses.rendering.blocks import Block, Cell, Estimate, RowTable
 from analyses.seed_scores import PAPER
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from ml2o_core.methods import METHODS
 from ml2o_core.results import Results, Row, ScoreRow
 from ml2o_theory.printed import TABLE_1, TABLE_1_SIGMAS
@@ -29,7 +29,7 @@ class Table1(ConvergenceArtefact):
 
     name: ClassVar[str] = "table1"
     title: ClassVar[str] = "Table 1: scores on LASSO at five levels of σ"
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
     source: ClassVar[str] = "Table 1"
     tasks: ClassVar[str] = (
         "The protocol of Figure 2, at five levels of σ. The score is the minimum over the steps of "

@@ -17,7 +17,7 @@ from analyses.artefact import Chapter, Finding, main
 from analyses.profiles import ALPHA, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.seed_curves import seed_curve
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, curvature_rows, fit_row, least
 from analyses.trainings import Trainings
@@ -49,7 +49,7 @@ class Training(TrainedArtefact):
     name: ClassVar[str] = "training"
     title: ClassVar[str] = "Meta-training: how the rules were trained"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> TrainingsConfig:
         found: dict[str, TrainConfig] = {}

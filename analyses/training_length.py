@@ -27,7 +27,7 @@ from analyses.score_rows import (
     score_rows,
 )
 from analyses.seed_scores import never_below_start, seed_figure
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trained_rows import FIT_COLUMNS, fit_row
@@ -77,7 +77,7 @@ class TrainingLength(TrainedArtefact):
     name: ClassVar[str] = "training-length"
     title: ClassVar[str] = "How long the rules are trained"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> TrainingLengthConfig:
         planned = plan(settings)

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 from analyses.artefact import Chapter, Finding, main
 from analyses.claims import OrderClaim, assess
-from analyses.claims_page import claim_table
+from analyses.claims_page import claim_table, unassessed
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import RowTable, Section, Text
 from analyses.score_rows import COLUMNS, score_rows
 from analyses.seed_scores import never_below_start, seed_figure
-from analyses.settings import Preset, RunSettings
+from analyses.settings import RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
@@ -48,7 +48,7 @@ class UnrollLength(TrainedArtefact):
     name: ClassVar[str] = "unroll-length"
     title: ClassVar[str] = "Section 5.1: how long a window is trained on"
     chapter: ClassVar[Chapter] = Chapter.EXPERIMENTS
-    presets: ClassVar[tuple[Preset, ...]] = (Preset.STANDARD, Preset.PAPER)
+    in_quick_report: ClassVar[bool] = False
 
     def configuration(self, settings: RunSettings) -> UnrollLengths:
         plans = {T: plan(settings, unroll_steps=T) for T in LENGTHS}
@@ -91,7 +91,10 @@ class UnrollLength(TrainedArtefact):
             Finding(f"That {row.claim} is {row.verdict} ({row.effect:+.2f}).", (row.id,))
             for row in results.claims
             if row.verdict is not ClaimVerdict.NOT_ASSESSED and row.effect is not None
-        ] + never_below_start("Section 5.1", list(results.seeds))
+        ] + [
+            *unassessed("T", list(results.claims)),
+            *never_below_start("Section 5.1", list(results.seeds)),
+        ]
 
     def section(self, results: Results) -> Section:
         return Section(

@@ -13,9 +13,9 @@ from analyses.artefact import Artefact
 from analyses.provenance import Provenance
 from analyses.publish import _missing
 from analyses.rendering.blocks import Finding
-from analyses.report import rebuild, report
+from analyses.report import ALONE, rebuild, report
 from analyses.runner import run_artefacts
-from analyses.settings import RunSettings
+from analyses.settings import Preset, RunSettings
 from ml2o_core.errors import InvalidArgument, ML2OError
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results, Row
@@ -133,3 +133,22 @@ def test_every_artefact_is_complete() -> None:
                 settings = RunSettings(profile=profile, preset=preset)
                 configuration = artefact().configuration(settings)
                 assert type(configuration).parse(configuration.model_dump(mode="json"))
+
+
+def test_the_quick_report_names_what_it_has_no_time_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is run alone in any preset, so what is left out is said to be for the time."""
+    ran: dict[str, str] = {}
+
+    def keep(names: list[str], *arguments: object, left_out: dict[str, str]) -> Results:
+        ran.update(dict.fromkeys(names, "run"), **left_out)
+        return Results(())
+
+    monkeypatch.setattr("analyses.report.run_artefacts", keep)
+    report(RunSettings(preset=Preset.QUICK), tmp_path)
+    assert set(ran) == set(Artefact.registry())
+    assert (ran["figure2"], ran["figure3"]) == ("run", ALONE)
+    Artefact.lookup("figure3")().check(RunSettings(preset=Preset.QUICK))
+    report(RunSettings(preset=Preset.STANDARD), tmp_path)
+    assert ran["figure3"] == "run"

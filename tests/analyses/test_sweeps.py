@@ -36,7 +36,7 @@ from ml2o_core.methods import fit, pretrain
 from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
 from ml2o_core.results import Results, ScoreRow
-from ml2o_core.results.vocabulary import Score
+from ml2o_core.results.vocabulary import ClaimVerdict, Score
 from ml2o_core.tasks.lasso import Lasso
 
 TINY = Size(windows=4, repeats=2, batch_size=3, test_steps=4, test_size=3)
@@ -206,11 +206,15 @@ def test_t_is_claimed_over_the_seeds_and_scored_by_the_protocol_of_the_figures()
     assert claim.effect == pytest.approx(difference, rel=1e-9)
 
 
-@pytest.mark.parametrize("kind", list(SWEEPS))
-def test_the_quick_preset_is_refused_in_one_line(kind: type[Artefact]) -> None:
-    with pytest.raises(InvalidArgument) as refused:
-        kind().check(RunSettings(preset=Preset.QUICK))
-    assert str(refused.value) == f"preset: got 'quick'; allowed: standard, paper (for {kind.name})"
+@pytest.mark.parametrize("kind", [MetaGradients, UnrollLength])
+def test_the_quick_preset_assesses_no_claim_and_says_so(
+    kind: type[Artefact], tmp_path: Path
+) -> None:
+    found = run_artefacts([kind.name], RunSettings(preset=Preset.QUICK), tmp_path)
+    assert {row.verdict for row in found.claims} == {ClaimVerdict.NOT_ASSESSED}
+    said = " ".join(finding.text for finding in kind().findings(found))
+    assert "assessed here: this run trains too briefly" in said
+    assert "differ from 0" not in said
 
 
 def test_tl_and_a_vanishing_inner_step_are_plain_training() -> None:
