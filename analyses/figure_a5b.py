@@ -20,12 +20,13 @@ from analyses.claims_page import claim_table, unassessed
 from analyses.comparison import ANALYTIC_LABELS, label
 from analyses.comparison_rows import OPTIMUM
 from analyses.convergence import pretrained_for
+from analyses.convergence_page import ROLES
 from analyses.interpolation import Interpolation, analytic_scores, interpolated
 from analyses.kept_frames import KeptFrames
 from analyses.lasso_test import SCORES, LassoTest
 from analyses.profiles import plan, size
-from analyses.rendering.blocks import LineFigure, Role, Section, Text
-from analyses.seed_curves import seed_curve
+from analyses.rendering.blocks import LineFigure, Section, Text
+from analyses.seed_curves import level_line, seed_curve
 from analyses.settings import RunSettings
 from analyses.trained import TrainedArtefact
 from analyses.trainings import Trainings
@@ -34,7 +35,7 @@ from ml2o_core.methods import METHODS, Method
 from ml2o_core.optimizers.base import Params
 from ml2o_core.progress import Progress
 from ml2o_core.results import CurveRow, Results, Row, row_id
-from ml2o_core.results.vocabulary import ClaimVerdict, Scale
+from ml2o_core.results.vocabulary import ClaimVerdict
 
 QUANTITY = "score by a"
 EXCESS = "score of f − f* by a"
@@ -44,12 +45,6 @@ CLAIMED = ("m-l2o", "m-l2o-first-order", "tl")
 
 INTERPOLATED, ANALYTIC, EDITION = "interpolated", "analytic", 1
 """The names of kept frames, and a number to be raised when they change."""
-
-ROLES = {
-    **{method.label: Role.LEARNED for method in METHODS.values()},
-    **dict.fromkeys(ANALYTIC_LABELS.values(), Role.ANALYTIC),
-    OPTIMUM: Role.OPTIMUM,
-}
 
 FLAT = (
     " Direct transfer is not adapted, and the analytic optimizers have no weights: their scores "
@@ -230,17 +225,15 @@ def _curve(
 def _optimum(artefact: str, config: Interpolation, frame: pd.DataFrame) -> CurveRow:
     """The mean certified optimum, as a line."""
     mean = float(frame.groupby("seed")["optimum"].first().mean())
-    count = len(config.factors)
-    return CurveRow(
+    return level_line(
+        mean,
+        len(config.factors),
         id=row_id(artefact, "optimum"),
         artefact=artefact,
         panel=PANEL,
         method=OPTIMUM,
         quantity=QUANTITY,
-        scale=Scale.LN,
-        step=tuple(range(count)),
         x=config.factors,
-        estimate=(mean,) * count,
     )
 
 

@@ -12,13 +12,13 @@ import pandas as pd
 import torch
 
 from analyses.comparison import Comparison, Panel, compare_panel
-from analyses.comparison_rows import panel_rows, scores
+from analyses.comparison_rows import OPTIMUM, panel_rows, scores
 from analyses.kept_frames import KeptFrames
 from analyses.row_frames import loaded, stored
 from analyses.seed_scores import PAPER
 from ml2o_core.methods import Pretrained
 from ml2o_core.progress import Progress
-from ml2o_core.results import Row
+from ml2o_core.results import CurveRow, Row
 from ml2o_core.results.vocabulary import Score
 
 SHARED = "panels"
@@ -35,10 +35,14 @@ EDITION = 2
 
 @dataclass(frozen=True)
 class Scored:
-    """Every score of every method in one panel, by seed, and which seeds count."""
+    """Every score of every method in one panel, by seed, and which seeds count.
+
+    `optimum` is the mean over the seeds of ln (mean certified optimum), where it has a logarithm.
+    """
 
     scores: Mapping[Score, Mapping[str, np.ndarray]]
     counted: Mapping[str, np.ndarray]
+    optimum: float | None = None
 
     def pair(
         self, method: str, other: str, elsewhere: Scored | None = None, score: Score = PAPER
@@ -53,6 +57,10 @@ def scored_of(frame: pd.DataFrame) -> Scored:
     """The scores by seed of a panel's frame."""
     (text,) = frame.loc[frame["table"] == SCORED, "row"]
     found, counted = json.loads(text)
+    curves = loaded(frame[frame["table"] == CurveRow.table])
+    optima = [
+        row.estimate[-1] for row in curves if isinstance(row, CurveRow) and row.method == OPTIMUM
+    ]
     return Scored(
         {
             score: {method: np.array(values) for method, values in found[score].items()}
@@ -60,6 +68,7 @@ def scored_of(frame: pd.DataFrame) -> Scored:
             if score in found
         },
         {method: np.array(values, dtype=bool) for method, values in counted.items()},
+        optima[0] if optima else None,
     )
 
 

@@ -35,6 +35,13 @@ def seed_curve(values: np.ndarray, counted: np.ndarray | None = None, **columns:
     )
 
 
+def level_line(value: float, points: int, **columns: Any) -> CurveRow:
+    """A logarithm that is the same at all `points`, without a band; `columns` as above."""
+    return CurveRow(
+        scale=Scale.LN, step=tuple(range(points)), estimate=(value,) * points, **columns
+    )
+
+
 def _point(values: np.ndarray) -> tuple[float, float, float]:
     """Mean, lower and upper end over the seeds of one point."""
     if not len(values):
