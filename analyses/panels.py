@@ -57,10 +57,8 @@ def scored_of(frame: pd.DataFrame) -> Scored:
     """The scores by seed of a panel's frame."""
     (text,) = frame.loc[frame["table"] == SCORED, "row"]
     found, counted = json.loads(text)
-    curves = loaded(frame[frame["table"] == CurveRow.table])
-    optima = [
-        row.estimate[-1] for row in curves if isinstance(row, CurveRow) and row.method == OPTIMUM
-    ]
+    curves = map(json.loads, frame.loc[frame["table"] == CurveRow.table, "row"])
+    optima = [curve["estimate"][-1] for curve in curves if curve["method"] == OPTIMUM]
     return Scored(
         {
             score: {method: np.array(values) for method, values in found[score].items()}
