@@ -16,6 +16,7 @@ from analyses.lasso_test import SCORES, SeedScores
 from analyses.profiles import Plan, plan
 from analyses.rendering.blocks import LineFigure, Role, RowTable, Section, Text
 from analyses.score_rows import DIFFERENCE_COLUMNS, decided, difference_rows, score_curves
+from analyses.seed_scores import never_below_start, seed_figure
 from analyses.settings import RunSettings
 from analyses.sweep_tests import Case, SweepTests
 from analyses.trained import TrainedArtefact
@@ -23,7 +24,7 @@ from analyses.trained_rows import FIT_COLUMNS, fit_row
 from analyses.trainings import Trainings
 from ml2o_core.methods import METHODS, Pretrained
 from ml2o_core.progress import Progress
-from ml2o_core.results import CurveRow, Results, Row, ScoreRow
+from ml2o_core.results import CurveRow, Results, Row, ScoreRow, SeedRow
 from ml2o_core.results.vocabulary import Score
 from ml2o_core.spec import Spec
 
@@ -32,6 +33,8 @@ ADAPTING = {name: recipe for name, recipe in METHODS.items() if recipe.adapts}
 DIFFERENCES = (("m-l2o", "tl"), ("m-l2o-first-order", "tl"))
 AFTER = ", adaptation steps: "
 """Between a method and the number of its steps, in a row's name of a method."""
+SEEDS = ", "
+"""The same in the rows of the seeds, which are labels of a figure."""
 
 
 class AdaptationStepsConfig(Spec):
@@ -40,6 +43,10 @@ class AdaptationStepsConfig(Spec):
     plan: Plan
     steps: tuple[int, ...] = Field(STEPS, min_length=2, description="of Adam, a window each")
     tests: SweepTests
+
+    def seeds_after(self) -> tuple[int, ...]:
+        """The numbers of steps after which every seed is shown: the plan's, and the largest."""
+        return tuple(k for k in self.steps if k in {self.plan.adaptation_windows, max(self.steps)})
 
 
 class AdaptationSteps(TrainedArtefact):
@@ -74,6 +81,12 @@ class AdaptationSteps(TrainedArtefact):
                 label = METHODS[name].label
                 rows += score_curves(self.name, sigma, name, points, label, step=config.steps)
             rows += self._differences(sigma, config.steps, found)
+            seeds = {
+                f"{METHODS[name].label}{SEEDS}{count} steps": points[config.steps.index(count)]
+                for count in config.seeds_after()
+                for name, points in found.items()
+            }
+            rows += config.tests.seed_rows(self.name, sigma, seeds, settings.seed)
         return rows
 
     def _differences(
@@ -103,7 +116,7 @@ class AdaptationSteps(TrainedArtefact):
         curves = results.curves.where(quantity=SCORES[0].value)
         panels = dict.fromkeys(row.panel for row in curves)
         best = [_best_by_steps(panel, list(curves.where(panel=panel))) for panel in panels]
-        return best + [
+        beside = [
             Finding(
                 f"At {distribution}, beside TL with as many adaptation steps, the score of "
                 f"{method} is {decided(rows, _steps, 'after {}')} (by the 95 % interval of the "
@@ -112,6 +125,8 @@ class AdaptationSteps(TrainedArtefact):
             )
             for (distribution, method), rows in groups.items()
         ]
+        seeds = list(results.seeds)
+        return [*best, *beside, *apart(seeds), *never_below_start("Adaptation steps", seeds)]
 
     def section(self, results: Results) -> Section:
         figures = [
@@ -139,6 +154,7 @@ class AdaptationSteps(TrainedArtefact):
                     "the training seeds that did not diverge up to there."
                 ),
                 *figures,
+                *seed_figure(self.name, results.seeds),
                 RowTable.of(
                     "Paired differences to TL after as many steps, over the training seeds; "
                     "negative where M-L2O is better. The intervals are not corrected for their "
@@ -161,6 +177,25 @@ def _best_by_steps(panel: str, curves: Sequence[CurveRow]) -> Finding:
     said = "; ".join(f"{method} after {', '.join(steps)}" for method, steps in best.items())
     text = f"At {panel} the lowest mean score, by the number of adaptation steps: {said or 'none'}."
     return Finding(text, tuple(row.id for row in curves))
+
+
+def apart(seeds: Sequence[SeedRow]) -> list[Finding]:
+    """Where the worst seed of one method is ahead of every seed of the others."""
+    groups: dict[tuple[str, str], list[SeedRow]] = {}
+    for row in seeds:
+        if row.counted:
+            groups.setdefault((row.distribution, row.method.rpartition(SEEDS)[2]), []).append(row)
+    found = []
+    for (distribution, steps), rows in groups.items():
+        best = min(rows, key=lambda row: max(row.counted))
+        others = [value for row in rows if row is not best for value in row.counted]
+        if others and max(best.counted) < min(others):
+            text = (
+                f"At {distribution}, after {steps}, every training seed of "
+                f"{best.method.rpartition(SEEDS)[0]} is ahead of every seed of the others."
+            )
+            found.append(Finding(text, tuple(row.id for row in rows)))
+    return found
 
 
 def _users(kind: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from analyses import alpha_sweep, profiles
+from analyses import adaptation_steps, alpha_sweep, profiles
 from analyses.adaptation_steps import AdaptationSteps
 from analyses.alpha_sweep import AlphaSweep
 from analyses.artefact import Artefact
@@ -35,7 +35,7 @@ from ml2o_core.meta.trainer import Trained, initial_params, train
 from ml2o_core.methods import fit, pretrain
 from ml2o_core.problems import sample_problems
 from ml2o_core.progress import Progress
-from ml2o_core.results import Results, ScoreRow
+from ml2o_core.results import Results, ScoreRow, SeedRow, row_id
 from ml2o_core.results.vocabulary import ClaimVerdict, Score
 from ml2o_core.tasks.lasso import Lasso
 
@@ -284,6 +284,10 @@ def test_without_a_step_tl_is_direct_transfer_and_the_way_is_that_of_shorter_run
     assert f"{best} after 0" in AdaptationSteps().findings(found)[0].text
     assert curve.step == (0, 1, 3)
     assert curve.estimate[0] == pytest.approx(reference["dt"].mean(), rel=1e-12)
+    seeds = {row.method.rpartition(", ")[2] for row in found.seeds}
+    assert seeds == {"3 steps"}  # the most; the plan's 5 are not among them
+    (tl,) = found.seeds.where(method="Transfer Learning (TL), 3 steps")
+    assert np.mean(tl.values) == pytest.approx(curve.estimate[2], rel=1e-12)
     start = initial_params(planned.meta)
     with deterministic():
         long = planned.adapting(Lasso.normal(50.0), windows=7)
@@ -318,6 +322,29 @@ def test_what_the_intervals_decide_is_said_in_words() -> None:
     assert decided(rows, lambda r: r.method, "at {}") == (
         "lower at -2; higher at 2; undecided at 0, 5; unknown, as no replicate is left, at None"
     )
+
+
+@pytest.mark.parametrize(("worst", "said"), [(-2.5, True), (-2.0, False), (1.0, False)])
+def test_a_method_is_ahead_with_every_seed_or_it_is_not_said(worst: float, said: bool) -> None:
+    """Slack, tight (equal to the best of another method), and a seed that is behind."""
+
+    def row(method: str, *values: float | None) -> SeedRow:
+        return SeedRow(
+            id=row_id("adaptation-steps", "seeds", method),
+            artefact="adaptation-steps",
+            family="lasso",
+            distribution="σ = 50",
+            sigma=50.0,
+            method=method,
+            score=Score.MIN_LN_MEAN_OBJECTIVE,
+            values=values,
+            start=(3.0,) * len(values),
+        )
+
+    others = [row("TL, 5 steps", -2.0, 0.0), row("TL, 50 steps", -9.0, -9.0)]
+    found = adaptation_steps.apart([row("M-L2O, 5 steps", -3.0, None, worst), *others])
+    text = "At σ = 50, after 5 steps, every training seed of M-L2O is ahead of every seed"
+    assert [finding.text.startswith(text) for finding in found] == [True] * said
 
 
 def test_a_curve_may_lose_different_seeds_at_different_points() -> None:
