@@ -94,6 +94,7 @@ class Trainings:
         workers = min(workers, len(missing))
         if workers <= 1:
             return
+        missing.sort(key=_work, reverse=True)  # so that the last to end has not begun last
         parent, listener = os.getpid(), self._progress
         calls = (
             (folder, config, parent, listener.seconds_left, self._compile) for config in missing
@@ -178,6 +179,15 @@ def _train_in_worker(
             Trainings(folder, torch.device("cpu"), progress, compile=compile).get(config)
     except Stopped:
         return  # the run that asked for it says so: its time is up as well
+
+
+def _work(config: TrainConfig) -> tuple[int, int]:
+    """What a training costs beside others: inner steps whose gradient is taken.
+
+    Of two with as many, the one with more gradients a window is the longer: it may be exact.
+    """
+    gradients = config.meta_gradient.evaluations
+    return config.windows * config.unroll_steps * gradients, gradients
 
 
 def is_trainings_folder(folder: Path) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from analyses.trainings import ParentEnded, Trainings, WhileParentLives, name_of
 from ml2o_core.devices import deterministic
 from ml2o_core.meta.config import TrainConfig
 from ml2o_core.meta.maml import MAML
+from ml2o_core.meta.plain import Plain
 from ml2o_core.optimizers.rnnprop import RNNprop
 from ml2o_core.progress import Progress, Stopped
 from ml2o_core.tasks.quadratic import Quadratic
@@ -104,3 +108,24 @@ def test_a_worker_ends_with_the_run_that_it_works_for() -> None:
     with WhileParentLives(-1).task("train", 2) as advance, pytest.raises(ParentEnded):
         advance()
     assert made == [1]
+
+
+def test_the_longest_begins_first_and_the_answer_keeps_the_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain training of 40 windows takes as many gradients as exact MAML's 20."""
+    plain = FIRST.with_changes(meta_gradient=Plain(), windows=20)
+    configs = [plain, plain.with_changes(windows=40), FIRST, FIRST.with_changes(unroll_steps=5)]
+    begun: list[TrainConfig] = []
+
+    @contextmanager
+    def begin(_: object, calls: Iterable[Any], workers: int) -> Iterator[Iterator[None]]:
+        assert workers == 2
+        begun.extend(config for _, config, *_ in calls)
+        yield iter(())
+
+    monkeypatch.setattr("analyses.trainings.side_by_side", begin)
+    with deterministic():
+        found = Trainings(tmp_path, CPU, Progress()).several(configs, 2)
+    assert begun == configs[::-1]
+    assert [run.config for run in found] == configs
