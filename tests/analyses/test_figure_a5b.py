@@ -12,7 +12,7 @@ import torch
 from analyses import figure4, profiles
 from analyses.comparison import ANALYTIC_LABELS
 from analyses.figure_a5b import CLAIMED, OPTIMUM, FigureA5b, _by_factor
-from analyses.interpolation import between
+from analyses.interpolation import Interpolation, between
 from analyses.lasso_test import SCORES
 from analyses.profiles import Size
 from analyses.runner import run_artefacts
@@ -44,6 +44,12 @@ def test_interpolated_weights_are_the_ends_at_the_ends() -> None:
 
 def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure4, "SIGMAS", (10.0, 100.0))
+    whole = FigureA5b.configuration
+
+    def shorter(self: FigureA5b, settings: RunSettings) -> Interpolation:
+        return whole(self, settings).with_changes(factors=(0.0, 0.5, 1.0))
+
+    monkeypatch.setattr(FigureA5b, "configuration", shorter)
     found = run_artefacts(["figure4", NAME], SETTINGS, tmp_path)
     by_sigma = {c.method: c for c in found.of("figure4").curves.where(quantity=figure4.QUANTITY)}
     curves = found.of(NAME).curves.where(quantity="score by a")

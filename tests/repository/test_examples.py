@@ -47,6 +47,7 @@ def run(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_contract_tests_pass_on_them(copy: Path) -> None:
     files = [
         "tests/core/tasks/test_task_contract.py",

@@ -106,6 +106,7 @@ def checks(instance: Instance, between: Between, T: int) -> list[StatementCheck]
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("between", list(Between), ids=lambda between: between.name.lower())
 @settings(max_examples=EXAMPLES)
 @given(draw=INSTANCES, T=st.integers(1, 4))
@@ -122,10 +123,13 @@ def test_no_statement_is_violated(between: Between, draw: dict[str, Any], T: int
 
 
 def decidable(check: StatementCheck) -> bool:
-    """Not 0 against 0: what is 0 but for underflow, against a bound whose lower end is 0."""
+    """Not 0 against 0: what is 0 but for underflow, against a bound whose lower end is 0.
+
+    A norm is the root of a square, and what underflows in the square is 2⁻⁵¹¹ = 1.5e-154 in it.
+    """
     assert check.bound is not None
     assert check.observed is not None
-    return bool(check.bound.lower.value > 1e-30 or check.observed.upper.value > 1e-300)
+    return bool(check.bound.lower.value > 1e-30 or check.observed.upper.value > 1e-150)
 
 
 def test_nearly_all_hold_and_every_corner_is_reached() -> None:
