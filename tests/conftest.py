@@ -29,7 +29,6 @@ def _modules_with_shapes() -> list[str]:
 
 install_import_hook(_modules_with_shapes(), _BEARTYPE)
 
-import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
@@ -43,8 +42,3 @@ settings.register_profile("thorough", max_examples=5000, **_common)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `long` first, the others in their order."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -42,14 +42,20 @@ def test_interpolated_weights_are_the_ends_at_the_ends() -> None:
     torch.testing.assert_close(between(first, second, 0.25)["a"], torch.tensor([0.15, -2.5e8]))
 
 
-def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure4, "SIGMAS", (10.0, 100.0))
+@pytest.fixture
+def three_factors(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = FigureA5b.configuration
 
     def shorter(self: FigureA5b, settings: RunSettings) -> Interpolation:
         return whole(self, settings).with_changes(factors=(0.0, 0.5, 1.0))
 
     monkeypatch.setattr(FigureA5b, "configuration", shorter)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("three_factors")
+def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure4, "SIGMAS", (10.0, 100.0))
     found = run_artefacts(["figure4", NAME], SETTINGS, tmp_path)
     by_sigma = {c.method: c for c in found.of("figure4").curves.where(quantity=figure4.QUANTITY)}
     curves = found.of(NAME).curves.where(quantity="score by a")
@@ -72,6 +78,17 @@ def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.Mon
             assert near == far
     assert len(by_sigma) == len(curves)
 
+
+@pytest.mark.usefixtures("three_factors")
+def test_it_has_every_method_and_the_optimum_and_what_is_computed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = run_artefacts([NAME], SETTINGS, tmp_path)
+    curves = found.curves.where(quantity="score by a")
+    everyone = {*(method.label for method in METHODS.values()), *ANALYTIC_LABELS.values(), OPTIMUM}
+    assert {curve.method for curve in curves} == everyone
+    assert {curve.x for curve in curves} == {(0.0, 0.5, 1.0)}
+
     tasks = sample_problems(
         Lasso.normal(100.0), seed=0, purpose="test", repeats=2, size=3, dtype=torch.float64
     ).tasks
@@ -84,7 +101,7 @@ def test_its_ends_are_panels_of_figure_4(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("analyses.figure_a5b.interpolated", computed)
     monkeypatch.setattr("analyses.figure_a5b.analytic_scores", computed)
-    assert run_artefacts([NAME], SETTINGS, tmp_path).rows == found.of(NAME).rows
+    assert run_artefacts([NAME], SETTINGS, tmp_path).rows == found.rows
 
 
 def test_a_seed_that_diverges_at_one_factor_counts_at_none() -> None:

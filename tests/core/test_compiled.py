@@ -118,6 +118,7 @@ def test_a_run_of_a_rule_is_the_same_with_and_without() -> None:
     torch.testing.assert_close(eager.distances, other.distances, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_inputs_may_lie_in_memory_in_another_order() -> None:
     def function(named: Tensors) -> Tensors:
@@ -129,6 +130,7 @@ def test_inputs_may_lie_in_memory_in_another_order() -> None:
         torch.testing.assert_close(program({"x": given})["y"], (2 * x).sin())
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_inputs_are_taken_by_their_names_in_whatever_order_they_come() -> None:
     """Those of a state from a file come in the order of the alphabet."""

@@ -18,6 +18,7 @@ from analyses.settings import RunSettings
 from ml2o_core.errors import InvalidArgument
 from ml2o_core.results import Results
 
+REPORTS = Path(__file__).resolve().parents[3] / "reports"
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 LOADING = {"src", "srcset", "data", "poster", "action", "xlink:href"}
 
@@ -118,9 +119,13 @@ def test_it_opens_with_the_findings_and_their_rows(page: str) -> None:
     assert "<h3>" not in summary  # of one artefact
 
 
-def test_findings_of_several_artefacts_stand_under_their_titles(tmp_path: Path) -> None:
-    names = ["assumptions", "proposition1"]
-    page = page_of(run_artefacts(names, RunSettings(), tmp_path))
+def test_findings_of_several_artefacts_stand_under_their_titles() -> None:
+    names = ["assumptions", "optima"]
+    kept = [Results.load(REPORTS / name) for name in names]
+    rows = tuple(row for results in kept for row in results.rows)
+    provenance = {**kept[0].provenance, "seconds": dict.fromkeys(names, 1.0)}
+    configuration = {**kept[0].configuration, **kept[1].configuration}
+    page = page_of(Results(rows, provenance, configuration))
     summary = page[page.index('<section id="summary">') : page.index('<h2 class="chapter">')]
     titles = re.findall(r'<h3><a href="#([^"]+)">', summary)
     assert titles == [name for name in titles if name in names]

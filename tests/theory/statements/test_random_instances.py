@@ -106,7 +106,6 @@ def checks(instance: Instance, between: Between, T: int) -> list[StatementCheck]
     ]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("between", list(Between), ids=lambda between: between.name.lower())
 @settings(max_examples=EXAMPLES)
 @given(draw=INSTANCES, T=st.integers(1, 4))
