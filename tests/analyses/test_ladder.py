@@ -90,7 +90,6 @@ def test_its_page_has_every_row_that_a_sentence_points_to(results: Results, fold
         assert all(f'id="{row}"' in page for row in sentence.rows)
 
 
-@pytest.mark.slow
 def test_a_violation_is_counted_and_shown(
     small: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
