@@ -15,7 +15,7 @@ from ml2o_core.progress import Progress
 from ml2o_core.results import Results
 from ml2o_core.results.store import FILE
 
-ALONE = "there is no time for it in the quick report; `ml2o run` computes it alone"
+ALONE = "the quick report has no time for that; `ml2o run` computes each one alone"
 
 
 def report(settings: RunSettings, out: Path | str, progress: Progress | None = None) -> Results:
