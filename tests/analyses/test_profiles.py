@@ -95,3 +95,12 @@ def test_figure_2_is_at_both_sigmas_in_every_profile() -> None:
 
 def test_only_the_quick_preset_has_no_curriculum() -> None:
     assert [preset for preset, size in SIZES.items() if not size.lengths] == [Preset.QUICK]
+
+
+def test_the_released_profile_has_half_the_windows_at_standard_and_there_alone() -> None:
+    for preset, share in ((Preset.QUICK, 1), (Preset.STANDARD, 2), (Preset.PAPER, 1)):
+        released, paper = (
+            plan(RunSettings(preset=preset, profile=profile)).meta.windows
+            for profile in (Profile.RELEASED, Profile.PAPER)
+        )
+        assert paper == SIZES[preset].windows == share * released
