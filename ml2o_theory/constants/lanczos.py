@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from ml2o_core.errors import InvalidArgument
+from ml2o_core.seeding import generator as seeded
 
 _DENSE = 64
 """Up to this dimension the matrix is formed and decomposed, which is faster and exact."""
@@ -78,12 +79,20 @@ def leading_right_vector(
 def _arpack(
     matvec: Callable[[Tensor], Tensor], start: Tensor, steps: int, ends: int
 ) -> list[Tensor]:
-    """Eigenvectors: of the largest eigenvalue (`ends` = 1), or of the smallest and the largest."""
+    """Eigenvectors: of the largest eigenvalue (`ends` = 1), or of the smallest and the largest.
+
+    ARPACK does not begin at a vector in the kernel: another takes its place. If that is in the
+    kernel too, H is 0 almost surely, and every vector is an eigenvector.
+    """
 
     def product(v: Any) -> Any:
         return matvec(torch.from_numpy(np.array(v, dtype=np.float64).reshape(-1))).detach().numpy()
 
     d = start.numel()
+    if not bool(matvec(start).any()):
+        start = torch.randn(d, generator=seeded(0), dtype=torch.float64)
+        if not bool(matvec(start).any()):
+            return [start / start.norm()] * ends
     operator = LinearOperator((d, d), matvec=product, dtype=np.float64)
     which = "BE" if ends == 2 else "LA"
     for tolerance in _TOLERANCES:
@@ -94,7 +103,7 @@ def _arpack(
         except ArpackNoConvergence:
             continue
         return [torch.from_numpy(vectors[:, i].copy()) for i in values.argsort()]
-    return [start] * ends
+    return [start / start.norm()] * ends
 
 
 def _pair(matvec: Callable[[Tensor], Tensor], v: Tensor) -> RitzPair:

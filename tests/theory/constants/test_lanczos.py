@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -22,7 +22,8 @@ def with_spectrum(values: Tensor, seed: int = 0) -> Tensor:
     return Q @ torch.diag(values) @ Q.mT
 
 
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=6), st.sampled_from([0, 100]))
+@example(values=[0.0], padding=100)
+@given(values=st.lists(st.floats(-5, 5), min_size=1, max_size=6), padding=st.sampled_from([0, 100]))
 def test_both_ends_of_a_known_spectrum(values: list[float], padding: int) -> None:
     """Dense below 64 dimensions, Lanczos above; indefinite, repeated and zero eigenvalues."""
     middle = torch.full((padding,), sum(values) / len(values), dtype=torch.float64)
@@ -74,3 +75,14 @@ def test_the_leading_right_vector_attains_the_norm(shape: tuple[int, int]) -> No
     start = torch.randn(shape[1], generator=generator(3), dtype=torch.float64)
     v = leading_right_vector(lambda u: K @ u, lambda u: K.mT @ (K @ u), start)
     assert (K @ v).norm().item() == pytest.approx(torch.linalg.matrix_norm(K, 2).item(), rel=1e-12)
+
+
+def test_a_start_in_the_kernel_is_no_answer() -> None:
+    """The norm is found although the guess says nothing of it; of the zero matrix it is 0."""
+    K, start = torch.zeros(100, 100, dtype=torch.float64), torch.zeros(100, dtype=torch.float64)
+    start[0] = 1.0
+    for norm in (0.0, 3.0):
+        K[1, 2] = norm
+        v = leading_right_vector(lambda u: K @ u, lambda u: K.mT @ (K @ u), start)
+        assert v.norm().item() == pytest.approx(1)
+        assert (K @ v).norm().item() == pytest.approx(norm, rel=1e-12)
