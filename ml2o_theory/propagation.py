@@ -213,7 +213,7 @@ def _step(
 ) -> _Around:
     """From the set at t to one at t + 1 about the next `center`, for each part of Φ."""
     z = task.gradient_on(IntervalTensor.exactly(now.center))
-    A = closed_loop(task, rule, now.box, phi)
+    A = closed_loop(rule, task.gradient_on(now.box), task.hessian_on(now.box), phi)
     _, B = rule.jacobians_on(z, phi)
     e = _rounding_error(task, rule, now.center, phi.midpoint, center)
     push = _apply(B, phi - phi.midpoint) + e

@@ -56,7 +56,7 @@ def region_constants(
         | rule_ends(rule, concatenate([z, task.gradient_on(points)], 0), at_z)
         for task in tasks
     ]
-    gradient, hessian = tasks[0].difference_on(tasks[-1], x)
+    gradient, hessian = _apart(tasks, x)
     found[0] |= {"Delta": euclidean(gradient), "Delta_tilde": spectral(hessian)}
     if isinstance(region.x, Box):
         found[0]["Delta"] = _tightened(found[0]["Delta"], gradient, hessian, region.x)
@@ -73,6 +73,14 @@ def region_constants(
             if symbol in found[0]
         },
     )
+
+
+def _apart(tasks: Sequence[TaskModel], x: IntervalTensor) -> tuple[IntervalTensor, IntervalTensor]:
+    """`difference_on` of the two tasks; of one, exactly 0."""
+    if tasks[0] is tasks[-1]:
+        nothing = IntervalTensor.exactly(torch.zeros_like(x.lower))
+        return nothing, nothing.diag_embed()
+    return tasks[0].difference_on(tasks[-1], x)
 
 
 def _tightened(ends: Ends, field: IntervalTensor, derivative: IntervalTensor, box: Box) -> Ends:

@@ -31,31 +31,18 @@ class Ends(NamedTuple):
     upper: Float[Tensor, " *boxes"]
 
 
-def task_ends(task: TaskModel, x: IntervalTensor) -> dict[str, Ends]:
-    """M, L, ρ, τ: sup ‖∇l‖, ‖∇²l‖, ‖∇³l‖, ‖∇⁴l‖ over boxes x (..., d)."""
-    return {
-        "M": euclidean(task.gradient_on(x)),
-        "L": spectral(task.hessian_on(x)),
-        "rho": Ends(*task.third_norm_on(x)),
-        "tau": Ends(*task.fourth_norm_on(x)),
-    }
-
-
-def closed_loop_ends(
-    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
-) -> Ends:
-    """Q̄ = sup ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖ over boxes x (..., d) and φ (..., p)."""
-    return spectral(closed_loop(task, rule, x, phi))
-
-
 def loop_ends(
     task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
 ) -> dict[str, Ends]:
-    """`task_ends` and Q_bar in one call, for fewer decompositions of matrices."""
-    both = stack([task.hessian_on(x), closed_loop(task, rule, x, phi)], 0)
-    (L, Q) = map(Ends, *spectral(both))
+    """M, L, ρ, τ and Q̄ over boxes x (..., d) and φ (..., p).
+
+    They are sup ‖∇l‖, ‖∇²l‖, ‖∇³l‖, ‖∇⁴l‖ and ‖I + ∇₁m(∇l(x), φ) ∇²l(x)‖.
+    """
+    gradient, hessian = task.gradient_on(x), task.hessian_on(x)
+    both = stack([hessian, closed_loop(rule, gradient, hessian, phi)], 0)
+    L, Q = map(Ends, *spectral(both))
     return {
-        "M": euclidean(task.gradient_on(x)),
+        "M": euclidean(gradient),
         "L": L,
         "Q_bar": Q,
         "rho": Ends(*task.third_norm_on(x)),
@@ -64,11 +51,11 @@ def loop_ends(
 
 
 def closed_loop(
-    task: TaskModel, rule: RuleModel, x: IntervalTensor, phi: IntervalTensor
+    rule: RuleModel, gradient: IntervalTensor, hessian: IntervalTensor, phi: IntervalTensor
 ) -> IntervalTensor:
-    """I + ∇₁m(∇l(x), φ) ∇²l(x) over boxes x (..., d) and φ (..., p): (..., d, d)."""
-    in_z, _ = rule.jacobians_on(task.gradient_on(x), phi)
-    return in_z @ task.hessian_on(x) + torch.eye(x.shape[-1], dtype=torch.float64)
+    """I + ∇₁m(∇l, φ) ∇²l for ∇l (..., d), ∇²l (..., d, d) and φ (..., p): (..., d, d)."""
+    in_z, _ = rule.jacobians_on(gradient, phi)
+    return in_z @ hessian + torch.eye(gradient.shape[-1], dtype=torch.float64)
 
 
 def rule_ends(rule: RuleModel, z: IntervalTensor, phi: IntervalTensor) -> dict[str, Ends]:

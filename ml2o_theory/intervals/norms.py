@@ -81,6 +81,8 @@ def spectral_above(M: IntervalTensor) -> Values:
     middle = sqrt_up(_extreme_eigenvalues(gram.intersect(gram.mT))[1].clamp(min=0.0))
     # Where the matrix vanishes, underflow would leave a speck.
     middle = middle.minimum(_frobenius_above(at_middle))
+    if matrices.is_exact:  # then the second bound of (1) is no better
+        return multiply_up(middle, scale)
     bound = add_up(middle, _nonnegative_norm_above(matrices.radius))
     bound = bound.minimum(_nonnegative_norm_above(matrices.magnitude()))
     return multiply_up(bound, scale)

@@ -67,7 +67,7 @@ def add_up(a: Values, b: Values) -> Values:
 def _where_inexact(a: Values, b: Values, rounded: Rounding) -> Values:
     # A float sum that is 0 is exact, thanks to gradual underflow.
     total = a + b
-    return torch.where((total == 0) | _has_zero(a, b), total, rounded(total))
+    return torch.where(torch.logical_and(a, b).logical_and(total), rounded(total), total)
 
 
 def multiply_down(a: Values, b: Values) -> Values:
@@ -88,7 +88,7 @@ def multiply_outward(a: Values, b: Values) -> tuple[Values, Values]:
 
 
 def _has_zero(a: Values, b: Values) -> Mask:
-    return (a == 0) | (b == 0)
+    return torch.logical_and(a, b).logical_not_()
 
 
 def sqrt_down(x: Values) -> Values:

@@ -97,7 +97,8 @@ class IntervalTensor:
         middle, reach = cls.exactly(center), cls.exactly(radius)
         if bool((reach.upper < 0).any()):
             raise InvalidArgument("radius", float(reach.upper.min()), "≥ 0")
-        return cls.hull_of(middle - reach, middle + reach)
+        lower, upper = add_down(middle.lower, -reach.upper), add_up(middle.upper, reach.upper)
+        return cls(lower, upper)
 
     @property
     def shape(self) -> torch.Size:
@@ -236,8 +237,11 @@ class IntervalTensor:
 
     def reciprocal(self) -> Self:
         """1/x; unbounded on a side where x reaches 0, and [−∞, ∞] around it."""
-        lower = down(self.upper.reciprocal()).where(self.upper != 0, -math.inf)
-        upper = up(self.lower.reciprocal()).where(self.lower != 0, math.inf)
+        lower, upper = down(self.upper.reciprocal()), up(self.lower.reciprocal())
+        if bool((self.lower > 0).all()):  # the usual case, for half the time
+            return type(self)(lower.clamp(min=0.0), upper)
+        lower = lower.where(self.upper != 0, -math.inf)
+        upper = upper.where(self.lower != 0, math.inf)
         # 1/x keeps the sign of x: a quotient that underflowed doesn't cross 0.
         lower = lower.clamp(min=0.0).where(self.lower >= 0, lower)
         upper = upper.clamp(max=0.0).where(self.upper <= 0, upper)

@@ -19,8 +19,8 @@ from flint import arb
 
 from ml2o_core.errors import InvalidArgument
 from ml2o_theory.arithmetic import exact
-from ml2o_theory.intervals.rounding import Mask
-from ml2o_theory.intervals.tensor import IntervalTensor, as_interval
+from ml2o_theory.intervals.rounding import Mask, Values
+from ml2o_theory.intervals.tensor import IntervalTensor, as_interval, stack
 
 
 class _Angle(NamedTuple):
@@ -54,18 +54,16 @@ class PseudoHuber:
 
     def first(self, u: IntervalTensor) -> IntervalTensor:
         """The range of ψ' over intervals: it increases."""
-        low, high = (self._slope(IntervalTensor.exactly(end)) for end in (u.lower, u.upper))
-        return IntervalTensor(low.lower, high.upper)
-
-    def _slope(self, u: IntervalTensor) -> IntervalTensor:
-        size = self._at(u.abs()).sin
-        return _where(u.lower < 0, -size, size)
+        ends = _both(u.lower, u.upper)
+        size = self._at(ends.abs()).sin
+        slopes = _where(ends.lower < 0, -size, size)
+        return IntervalTensor(slopes.lower[0], slopes.upper[1])
 
     def second(self, u: IntervalTensor) -> IntervalTensor:
         """The range of ψ'' over intervals: it decreases in |u|."""
-        ends = (self._at(IntervalTensor.exactly(w)) for w in (u.magnitude(), u.mignitude()))
-        lowest, highest = (end.cos.square() * end.reciprocal for end in ends)
-        return IntervalTensor(lowest.lower, highest.upper)
+        ends = self._at(_both(u.magnitude(), u.mignitude()))
+        bends = ends.cos.square() * ends.reciprocal
+        return IntervalTensor(bends.lower[0], bends.upper[1])
 
     def third_supremum(self, u: IntervalTensor) -> IntervalTensor:
         """sup |ψ'''| over intervals, enclosed: it is attained at the |u| nearest to ε/2."""
@@ -75,14 +73,11 @@ class PseudoHuber:
     def fourth_supremum(self, u: IntervalTensor) -> IntervalTensor:
         """sup |ψ⁗| over intervals, enclosed: at the smallest |u| or the one nearest to (√3/2)ε."""
         crest = as_interval(0.75).sqrt() * self.smoothing
-        places = (IntervalTensor.exactly(u.mignitude()), _nearest(crest, u))
-        first, second = (self._fourth(place).abs() for place in places)
-        return IntervalTensor(first.lower.maximum(second.lower), first.upper.maximum(second.upper))
-
-    def _fourth(self, w: IntervalTensor) -> IntervalTensor:
-        _, cos, reciprocal = self._at(w)
+        _, cos, reciprocal = self._at(stack([u.mignitude(), _nearest(crest, u)]))
         squared = cos.square()
-        return (4.0 - squared * 5.0) * squared * reciprocal.square() * reciprocal * 3.0
+        fourth = (4.0 - squared * 5.0) * squared * reciprocal.square() * reciprocal * 3.0
+        size = fourth.abs()
+        return IntervalTensor(size.lower.amax(0), size.upper.amax(0))
 
     def _at(self, w: IntervalTensor) -> _Angle:
         """At narrow intervals w ≥ 0, from the ratio of the smaller of w and ε to the larger."""
@@ -93,6 +88,11 @@ class PseudoHuber:
         long = (ratio.square() + 1.0).sqrt().reciprocal()
         short = ratio * long
         return _Angle(_where(flat, short, long), _where(flat, long, short), long / larger)
+
+
+def _both(first: Values, second: Values) -> IntervalTensor:
+    """Two exact tensors of one shape, (2, ...)."""
+    return IntervalTensor.exactly(torch.stack([first, second]))
 
 
 def _nearest(place: IntervalTensor, u: IntervalTensor) -> IntervalTensor:

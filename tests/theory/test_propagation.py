@@ -257,7 +257,7 @@ def escapes() -> bool:
         ("_apply(A, now.D) + push", "_apply(A, now.D)"),
         ("euclidean_above(push)", "euclidean_above(e)"),
         ("_apply(B, phi - phi.midpoint) + e", "_apply(B, phi - phi.midpoint)"),
-        ("now.box, phi)", "now.box, IntervalTensor.exactly(phi.midpoint))"),
+        ("hessian_on(now.box), phi)", "hessian_on(now.box), IntervalTensor.exactly(phi.midpoint))"),
     ],
 )
 def test_a_planted_defect_lets_a_run_escape(

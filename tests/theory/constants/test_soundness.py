@@ -221,3 +221,10 @@ def test_certificates_of_a_point_are_caught(
     monkeypatch.setattr(of_region, "_largest", planted)
     monkeypatch.setattr(of_region, "corners", lambda box: box.unsqueeze(0)[:0])
     assert found.lower.value > case.certified(symbol)["region"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_task_is_no_distance_from_itself(family: str) -> None:
+    """Over a box as well, where ∇l − ∇l in interval arithmetic is not 0."""
+    case = replace(FIXED, family=family, same=True)
+    assert [case.certified(symbol)["region"] for symbol in ("Delta", "Delta_tilde")] == [0, 0]

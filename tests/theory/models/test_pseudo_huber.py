@@ -128,7 +128,7 @@ def test_the_ends_of_a_supremum_are_attained_on_a_grid(a: float, b: float, eps: 
 @pytest.mark.parametrize(
     ("method", "old", "new"),
     [
-        ("first", "high.upper", "low.upper"),
+        ("first", "slopes.upper[1]", "slopes.upper[0]"),
         ("third_supremum", "* 3.0", "* 2.9"),
         ("third_supremum", "as_interval(0.5)", "as_interval(0.7)"),
         ("fourth_supremum", "0.75", "0.5"),
